@@ -2,7 +2,7 @@
 
 use redis::FromRedisValue;
 use testkit::eventually;
-use testkit::redis::remove_keys;
+use testkit::redis::{query, remove_keys};
 use testkit::servers::redis_url;
 
 use crate::sources_fixture::Host;
@@ -14,6 +14,8 @@ pub(crate) struct StreamFixture {
     pub(crate) host: Host,
     prefix: String,
     url: String,
+    /// The address to which the test itself sends commands.
+    pub(crate) commands: String,
 }
 
 /// What the function recorded of an entry: `id receives batch-size done|failed body`.
@@ -33,6 +35,11 @@ impl StreamFixture {
     }
 
     pub(crate) fn at(url: &str, prefix: &str, keys: &str) -> Self {
+        Self::reached(url, url, prefix, keys)
+    }
+
+    /// `url` is the host's address of a Redis to which the test sends commands at `commands`.
+    pub(crate) fn reached(url: &str, commands: &str, prefix: &str, keys: &str) -> Self {
         let declaration = format!(
             "[endpoints]
 redis = '{url}'
@@ -50,12 +57,13 @@ report-batch-item-failures = true
             host: Host::with("        {}", "", &declaration),
             prefix: prefix.to_owned(),
             url: url.to_owned(),
+            commands: commands.to_owned(),
         }
     }
 
     /// A second host of the same stream and group.
     pub(crate) fn other_host(&self, keys: &str) -> Self {
-        Self::at(&self.url, &self.prefix, keys)
+        Self::reached(&self.url, &self.commands, &self.prefix, keys)
     }
 
     pub(crate) fn key(&self) -> String {
@@ -72,9 +80,7 @@ report-batch-item-failures = true
     }
 
     pub(crate) fn redis<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url.as_str()).unwrap();
-        let mut redis = client.get_connection().unwrap();
-        let answer = redis::cmd(words[0]).arg(&words[1..]).query(&mut redis);
+        let answer = query(&self.commands, words);
         answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 

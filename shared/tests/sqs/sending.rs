@@ -11,6 +11,9 @@ use testkit::sqs::client;
 
 use crate::environment::{attributes, fifo, message, with};
 
+/// How late a timeout may be noticed on a busy machine.
+const LATE: Duration = Duration::from_secs(1);
+
 #[tokio::test]
 async fn a_full_batch_arrives_with_its_attributes() {
     with(false, |environment| async move {
@@ -149,8 +152,9 @@ async fn useless_connections_to_the_queue_are_replaced() {
     with(false, |environment| async move {
         let port = sqs_endpoint()
             .rsplit_once(':')
-            .and_then(|(_, port)| port.trim_end_matches('/').parse().ok());
-        let relay = Relay::start(port.expect("a port")).await;
+            .and_then(|(_, port)| port.trim_end_matches('/').parse().ok())
+            .expect("a port");
+        let relay = Relay::start(port).await;
         let endpoint = format!("http://127.0.0.1:{}", relay.port());
         let access = Reader::new([
             ("AWS_REGION", "us-east-1"),
@@ -175,6 +179,20 @@ async fn useless_connections_to_the_queue_are_replaced() {
         sent("silent").await;
         relay.disconnect().await;
         sent("closed").await;
+        relay.reset().await;
+        sent("reset").await;
+
+        // Accepts connections and answers nothing, as a server that is stopped by SIGSTOP.
+        let frozen = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        relay.redirect(frozen.local_addr().expect("an address").port());
+        relay.silence().await;
+        let began = Instant::now();
+        let error = queue.send(&[message("frozen")]).await.expect_err("frozen");
+        let took = began.elapsed();
+        assert!(matches!(error, SqsError::Unavailable(_)), "{error}");
+        assert!(took < bound + LATE, "{took:?}");
+        relay.redirect(port);
+        sent("back").await;
     })
     .await;
 }

@@ -142,7 +142,7 @@ pub enum StreamInput<'a> {
     Sought(Partition, Offset),
     /// An operator skips the partition's oldest record, if it has this offset.
     Skip(Partition, Offset),
-    /// A commit of these partitions failed; it is repeated.
+    /// A commit of these partitions failed or was not sent; it is repeated after the interval.
     CommitFailed(&'a [Partition]),
     /// A delivery of discarded records ended; `true`: the destination has them.
     Delivered(Partition, bool),

@@ -18,9 +18,10 @@ pub struct KafkaSecurity {
 /// A Redis.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisEndpoint {
-    /// Its URL, `redis://` or `rediss://` (TLS). It may contain a user and a password.
+    /// Its URL, `redis://` or `rediss://` (TLS). It may contain a user and a password, and names
+    /// several hosts for a cluster or for Sentinels.
     pub url: String,
-    /// CA certificates (PEM) to trust instead of the system's.
+    /// CA certificates (PEM) to trust beside those built in.
     pub ca: Option<String>,
 }
 

@@ -78,8 +78,7 @@ pub struct Project {
     pub sqs: Option<SourcedValue>,
     /// `[endpoints] redis`: URL of the Redis whose streams have dead letters.
     pub redis: Option<SourcedValue>,
-    /// `[endpoints] redis-ca`: CA certificates (PEM) of that Redis, to trust instead of the
-    /// system's.
+    /// `[endpoints] redis-ca`: CA certificates (PEM) of that Redis, to trust beside those built in.
     pub redis_ca: Option<String>,
     /// `[resolve]`: values of dynamic references, by the text after `resolve:`.
     pub resolve: BTreeMap<String, String>,

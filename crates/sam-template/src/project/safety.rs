@@ -112,16 +112,17 @@ pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, Add
     if rest.contains('@') && !authority.contains('@') {
         return Err(AddressError::RedisPassword);
     }
-    let host = without_port(
-        authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host),
-    );
-    if host.is_empty() {
-        return Err(AddressError::Redis);
-    }
-    if !is_this_machine(host) && !allowed.contains(host) {
-        return Err(AddressError::RemoteRedis(host.to_owned()));
+    let hosts = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, hosts)| hosts);
+    // nodes of a cluster, or Sentinels
+    for host in hosts.split(',').map(without_port) {
+        if host.is_empty() {
+            return Err(AddressError::Redis);
+        }
+        if !is_this_machine(host) && !allowed.contains(host) {
+            return Err(AddressError::RemoteRedis(host.to_owned()));
+        }
     }
     Ok(url.to_owned())
 }
@@ -289,6 +290,7 @@ mod tests {
             "redis://user:word@localhost/3",
             "rediss://user:word@localhost:6380",
             "redis://cache.corp.net:1",
+            "redis://localhost:1,127.0.0.1:2,cache.corp.net?cluster=true",
         ] {
             assert_eq!(redis(good, &allowed).as_deref(), Ok(good));
         }

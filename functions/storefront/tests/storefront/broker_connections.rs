@@ -1,6 +1,7 @@
 //! Connections to the brokers that end or go silent: each publish ends within its bound, and the
 //! producer recovers within five seconds.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use storefront::kafka::{BrokerAccess, KafkaOrders, PublishOrders, Published};
@@ -59,6 +60,30 @@ impl Connected {
         );
         assert!(took < bound, "{what}: after {took:?}");
     }
+
+    /// Publishes while the only server is at `port`, and again when the broker is back.
+    async fn outage(&self, port: u16, delivery: Duration, what: &str) {
+        self.relay.redirect(port);
+        self.relay.silence().await;
+        let began = Instant::now();
+        let published = self.publish().await;
+        let took = began.elapsed();
+        assert!(
+            matches!(published, Published::Unknown(_)),
+            "{what}: {published:?}"
+        );
+        assert!(took < delivery + LATE, "{what}: {took:?}");
+        // The circuit breaker is open: orders are refused at once.
+        let began = Instant::now();
+        self.orders.ready().await.expect_err("no brokers");
+        assert!(began.elapsed() < LATE, "{what}: {:?}", began.elapsed());
+
+        self.relay.redirect(self.kafka_port);
+        let back = Instant::now();
+        until("ready again", async || self.orders.ready().await.is_ok()).await;
+        self.acknowledged_within(RECOVERED, what).await;
+        assert!(back.elapsed() < RECOVERED, "{what}: {:?}", back.elapsed());
+    }
 }
 
 fn is_acknowledged(published: &Published) -> bool {
@@ -72,6 +97,8 @@ async fn useless_connections_to_brokers_are_replaced() {
     connected.acknowledged_within(RECOVERED, "silent").await;
     connected.relay.disconnect().await;
     connected.acknowledged_within(RECOVERED, "closed").await;
+    connected.relay.reset().await;
+    connected.acknowledged_within(RECOVERED, "reset").await;
     connected.relay.silence().await;
     let ready = tokio::time::timeout(Duration::from_secs(1), connected.orders.ready()).await;
     assert!(ready.is_ok(), "readiness waits for no connection");
@@ -84,26 +111,11 @@ async fn useless_connections_to_brokers_are_replaced() {
 async fn a_publish_without_brokers_ends_within_its_bound() {
     let delivery = Duration::from_secs(2);
     let connected = Connected::start(delivery).await;
-    let dead = free_address().port();
-    connected.relay.redirect(dead);
-    connected.relay.silence().await;
-    let began = Instant::now();
-    let published = connected.publish().await;
-    let took = began.elapsed();
-    assert!(matches!(published, Published::Unknown(_)), "{published:?}");
-    assert!(took < delivery + LATE, "{took:?}");
-    // The circuit breaker is open: orders are refused at once.
-    let began = Instant::now();
-    connected.orders.ready().await.expect_err("no brokers");
-    assert!(began.elapsed() < LATE, "{:?}", began.elapsed());
-
-    connected.relay.redirect(connected.kafka_port);
-    let back = Instant::now();
-    until("ready again", async || {
-        connected.orders.ready().await.is_ok()
-    })
-    .await;
-    connected.acknowledged_within(RECOVERED, "back").await;
-    assert!(back.elapsed() < RECOVERED, "{:?}", back.elapsed());
+    let closed = free_address().port();
+    connected.outage(closed, delivery, "closed").await;
+    // Accepts connections and answers nothing, as a broker that is stopped by SIGSTOP.
+    let frozen = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = frozen.local_addr().expect("an address").port();
+    connected.outage(port, delivery, "frozen").await;
     drop(connected.kafka);
 }

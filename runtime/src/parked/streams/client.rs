@@ -1,16 +1,14 @@
 //! Reads dead-letter streams, and moves their entries back.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncCommands as _, AsyncConnectionConfig, IntoConnectionInfo, RedisError, RedisResult,
-    ScanOptions, Script,
-};
+use redis::{Cmd, cmd};
+use redis_link::{Call, Link, LinkError, Reply, Script};
 
 use super::DEAD;
-use super::entry::{StreamEntry, reason_to_stay, source};
+use super::entry::{StreamEntry, reason_to_stay};
 use crate::parked::{DeadLetterView, ReplaySummary};
 use crate::redis_client;
 use sam_template::model::RedisEndpoint;
@@ -27,14 +25,13 @@ const MAX_STAYING: usize = 1_000;
 /// Keys that one SCAN call examines.
 const STEP: usize = 1_000;
 
-const REPLAY: &str = include_str!("../lua/replay.lua");
+static REPLAY: LazyLock<Script> =
+    LazyLock::new(|| Script::new("parked/replay", include_str!("../lua/replay.lua"), &[]));
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StreamError {
-    #[error("the address of Redis is not one such as redis://127.0.0.1:6379")]
-    Address,
     #[error("Redis at {address}: {error}")]
-    Redis { address: String, error: RedisError },
+    Redis { address: String, error: LinkError },
     #[error(
         "Redis at {address}: the scan for dead-letter streams takes longer than {} s",
         SEARCH.as_secs()
@@ -50,39 +47,25 @@ pub(super) enum StreamError {
 /// A connection to the Redis of the streams. Cheap to clone: clones share the connection.
 #[derive(Debug, Clone)]
 pub(super) struct Streams {
-    connection: MultiplexedConnection,
-    /// Host and port, for messages: the URL may contain a password.
+    link: Link,
+    /// Hosts and ports, for messages: the URL may contain a password.
     address: String,
 }
 
 impl Streams {
+    /// Connects on first use.
+    ///
     /// # Errors
-    /// The URL is invalid, or Redis does not respond.
-    pub(super) async fn at(redis: &RedisEndpoint) -> Result<Self, StreamError> {
-        let info = redis
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_err(|_| StreamError::Address)?;
-        let address = info.addr().to_string();
-        let failed = |error| StreamError::Redis {
-            address: address.clone(),
-            error,
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let client = redis_client::of(redis).map_err(failed)?;
-        let connection = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await;
-        Ok(Self {
-            connection: connection.map_err(failed)?,
-            address,
-        })
+    /// The address or the authorities cannot be read.
+    pub(super) fn at(redis: &RedisEndpoint) -> Result<Self, StreamError> {
+        let address = redis_client::address(redis);
+        match redis_client::link(redis, PATIENCE) {
+            Ok(link) => Ok(Self { link, address }),
+            Err(error) => Err(StreamError::Redis { address, error }),
+        }
     }
 
-    fn checked<T>(&self, result: RedisResult<T>) -> Result<T, StreamError> {
+    fn checked<T>(&self, result: Result<T, LinkError>) -> Result<T, StreamError> {
         result.map_err(|error| StreamError::Redis {
             address: self.address.clone(),
             error,
@@ -90,7 +73,7 @@ impl Streams {
     }
 
     /// Names of the dead-letter streams. Scans every key of the database.
-    pub(super) async fn found(&mut self) -> Result<Vec<String>, StreamError> {
+    pub(super) async fn found(&self) -> Result<Vec<String>, StreamError> {
         match tokio::time::timeout(SEARCH, self.search()).await {
             Ok(found) => Ok(self.checked(found)?.into_iter().collect()),
             Err(_) => Err(StreamError::SearchTimeout {
@@ -99,32 +82,46 @@ impl Streams {
         }
     }
 
-    async fn search(&mut self) -> RedisResult<BTreeSet<String>> {
-        let options = ScanOptions::default().with_pattern(format!("*{DEAD}"));
-        let options = options.with_count(STEP).with_type("stream");
-        let mut keys = self.connection.scan_options::<Vec<u8>>(options).await?;
+    async fn search(&self) -> Result<BTreeSet<String>, LinkError> {
+        let step = |cursor: u64| {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(format!("*{DEAD}"));
+            scan.arg("COUNT").arg(STEP).arg("TYPE").arg("stream");
+            scan
+        };
         let mut found = BTreeSet::new();
-        while let Some(key) = keys.next_item().await {
-            // a name that is not UTF-8 cannot be an argument of the command line
-            found.extend(String::from_utf8(key?));
+        let mut position = 0;
+        loop {
+            let (next, mut keys) = self.link.scan("SCAN", position, step).await?;
+            while keys.remaining() > 0 {
+                // a name that is not UTF-8 cannot be an argument of the command line
+                found.extend(keys.bytes().and_then(|key| String::from_utf8(key).ok()));
+            }
+            if next == 0 {
+                return Ok(found);
+            }
+            position = next;
         }
-        Ok(found)
     }
 
-    pub(super) async fn count(&mut self, dead: &str) -> Result<u64, StreamError> {
-        let count = self.connection.xlen(dead).await;
-        self.checked(count)
+    pub(super) async fn count(&self, dead: &str) -> Result<u64, StreamError> {
+        let mut length = cmd("XLEN");
+        length.arg(dead);
+        let count = self.link.read_one("XLEN", length).await;
+        self.checked(count.and_then(|mut count| count.parse()))
     }
 
     /// Whether a dead-letter stream of this name exists.
-    pub(super) async fn has(&mut self, name: &str) -> Result<bool, StreamError> {
-        let kind = self.connection.key_type(name).await;
-        let kind: String = self.checked(kind)?;
+    pub(super) async fn has(&self, name: &str) -> Result<bool, StreamError> {
+        let mut kind = cmd("TYPE");
+        kind.arg(name);
+        let kind = self.link.read_one("TYPE", kind).await;
+        let kind = self.checked(kind.and_then(|mut kind| kind.word()))?;
         Ok(kind == "stream" && name.ends_with(DEAD))
     }
 
     pub(super) async fn peek(
-        &mut self,
+        &self,
         dead: &str,
         limit: usize,
     ) -> Result<Vec<DeadLetterView>, StreamError> {
@@ -133,47 +130,50 @@ impl Streams {
     }
 
     async fn range(
-        &mut self,
+        &self,
         dead: &str,
         from: &str,
         to: &str,
         max: usize,
     ) -> Result<Vec<StreamEntry>, StreamError> {
-        let range = self.connection.xrange_count(dead, from, to, max).await;
-        let range: Vec<(String, Vec<Vec<u8>>)> = self.checked(range)?;
-        let entry = |(id, fields)| StreamEntry { id, fields };
-        Ok(range.into_iter().map(entry).collect())
+        let mut range = cmd("XRANGE");
+        range.arg(dead).arg(from).arg(to);
+        self.entries(range, max).await
+    }
+
+    /// The entries of a range, `max` at most.
+    async fn entries(&self, mut range: Cmd, max: usize) -> Result<Vec<StreamEntry>, StreamError> {
+        range.arg("COUNT").arg(max);
+        let entries = self.link.read_one("a range of a stream", range).await;
+        self.checked(entries.and_then(|mut entries| entries.rest(entry)))
     }
 
     /// Replays the oldest dead letters, up to `limit`. Those that arrive during the replay are not
     /// tried.
     pub(super) async fn replay(
-        &mut self,
+        &self,
         dead: &str,
         limit: usize,
     ) -> Result<ReplaySummary, StreamError> {
-        let script = Script::new(REPLAY);
         let mut replayed = ReplaySummary::default();
-        let last = self.connection.xrevrange_count(dead, "+", "-", 1).await;
-        let last: Vec<(String, Vec<Vec<u8>>)> = self.checked(last)?;
-        let Some((last, _)) = last.into_iter().next() else {
+        let mut newest = cmd("XREVRANGE");
+        newest.arg(dead).arg("+").arg("-");
+        let Some(last) = self.entries(newest, 1).await?.pop() else {
             return Ok(replayed);
         };
         let mut from = "-".to_owned();
         while (replayed.dead_letters as usize) < limit && replayed.stayed.len() < MAX_STAYING {
             let left = limit - replayed.dead_letters as usize;
-            let entries = self.range(dead, &from, &last, left).await?;
+            let entries = self.range(dead, &from, &last.id, left).await?;
             let Some(end) = entries.last() else { break };
             from = format!("({}", end.id);
             for entry in &entries {
-                let mut call = script.key(dead);
-                call.key(source(dead)).arg(&entry.id);
-                let answer = call.invoke_async(&mut self.connection).await;
+                let answer = self.link.run(Call::new(&REPLAY, dead).arg(&entry.id)).await;
+                let answer = answer.and_then(|mut answer| answer.word());
                 let answer = self.checked(answer).map_err(|error| StreamError::InPart {
                     error: Box::new(error),
                     replayed: replayed.dead_letters,
-                });
-                let answer: String = answer?;
+                })?;
                 match answer.as_str() {
                     "BACK" => {
                         replayed.dead_letters += 1;
@@ -190,4 +190,15 @@ impl Streams {
         }
         Ok(replayed)
     }
+}
+
+fn entry(reply: &mut Reply) -> Result<StreamEntry, LinkError> {
+    let mut entry = reply.nested()?;
+    let id = entry.word()?;
+    let mut own = entry.nested()?;
+    let fields = own.rest(|own| match own.bytes() {
+        Some(field) => Ok(field),
+        None => Err(own.unexpected("a field that is no text")),
+    })?;
+    Ok(StreamEntry { id, fields })
 }

@@ -42,7 +42,7 @@ impl StoreSearch for StreamSearch {
 
     fn all(&self) -> BoxFuture<'_, Result<Vec<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async {
-            let mut redis = Streams::at(&self.endpoint).await?;
+            let redis = Streams::at(&self.endpoint)?;
             let found = redis.found().await?;
             let stores = found.into_iter().map(|name| store(&redis, name));
             Ok(stores.collect())
@@ -55,7 +55,7 @@ impl StoreSearch for StreamSearch {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async move {
-            let mut redis = Streams::at(&self.endpoint).await?;
+            let redis = Streams::at(&self.endpoint)?;
             let exists = redis.has(name).await?;
             Ok(exists.then(|| store(&redis, name.to_owned())))
         }
@@ -86,11 +86,11 @@ impl DeadLetterStore for StreamStore {
     }
 
     fn count(&self) -> BoxFuture<'_, Result<u64, DeadLetterError>> {
-        async { Ok(self.redis.clone().count(&self.name).await?) }.boxed()
+        async { Ok(self.redis.count(&self.name).await?) }.boxed()
     }
 
     fn peek(&self, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetterView>, DeadLetterError>> {
-        async move { Ok(self.redis.clone().peek(&self.name, limit).await?) }.boxed()
+        async move { Ok(self.redis.peek(&self.name, limit).await?) }.boxed()
     }
 
     fn replay<'a>(
@@ -98,6 +98,6 @@ impl DeadLetterStore for StreamStore {
         limit: usize,
         _host: Option<&'a InvokeClient>,
     ) -> BoxFuture<'a, Result<ReplaySummary, DeadLetterError>> {
-        async move { Ok(self.redis.clone().replay(&self.name, limit).await?) }.boxed()
+        async move { Ok(self.redis.replay(&self.name, limit).await?) }.boxed()
     }
 }

@@ -33,6 +33,9 @@ pub(super) enum ConsumerFailure {
     /// The polling thread panicked.
     #[error("its polling thread panicked")]
     PollingPanicked,
+    /// The committing thread panicked.
+    #[error("its committing thread ended")]
+    CommittingEnded,
     /// A task of the driver ended without a result.
     #[error(transparent)]
     Task(#[from] TaskError),

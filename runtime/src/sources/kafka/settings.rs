@@ -23,7 +23,12 @@ pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
     connection(&mapping.bootstrap_servers, &mapping.security, &mut config);
     config
         .set("client.id", format!("usher-{}", mapping.id))
-        .set("reconnect.backoff.max.ms", "2000")
+        .set("reconnect.backoff.max.ms", "1000")
+        // a connection that has gone silent is replaced within five seconds; librdkafka's own
+        // timeouts are a minute, and half a minute
+        .set("socket.timeout.ms", "3000")
+        .set("socket.connection.setup.timeout.ms", "3000")
+        .set("socket.keepalive.enable", "true")
         .set("socket.nagle.disable", "true");
     config
 }
@@ -73,10 +78,15 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "3000")
+        // the polling thread polls all the time, but for revocations and assignments; this is also
+        // what ends a request to join on a connection that has gone silent
+        .set("max.poll.interval.ms", "60000")
         // records of aborted transactions never reach a function
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set("topic.metadata.refresh.interval.ms", "10000")
+        // an answer has to arrive within socket.timeout.ms, also over 10 Mbit/s
+        .set("fetch.max.bytes", "4000000")
         // buffer of librdkafka per partition, and the delay until it fetches again after it was
         // full
         .set("queued.max.messages.kbytes", "4096")

@@ -195,7 +195,8 @@ impl KafkaSource {
             stop,
             owned: Some((thread, consumer.clone())),
         };
-        let driver = KafkaDriver::new(self.clone(), consumer, commands);
+        let driver =
+            KafkaDriver::new(self.clone(), consumer, commands).map_err(RunError::Thread)?;
         let mut moves = self.moves.lock().await;
         let driven = driver
             .run(received, polling, (tuned, &mut moves), stopping.clone())

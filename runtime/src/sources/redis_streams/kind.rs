@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use redis::{AsyncCommands as _, AsyncConnectionConfig, IntoConnectionInfo as _};
-use redis_streams::{Link, LinkOptions, SettingNames, TlsMaterial};
-use sam_template::model::Application;
-use sam_template::project::local_servers;
+use redis::cmd;
+use redis_link::LinkError;
+use sam_template::model::{Application, RedisEndpoint};
+use sam_template::project::{LocalServer, local_servers};
 use serde_json::json;
 
 use crate::redis_client;
@@ -32,14 +32,6 @@ pub(super) const TYPE: &str = "RedisStream";
 
 /// Response timeout of Redis.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-const ENDPOINT: &str = "redis under [endpoints] of usher.toml";
-const NAMES: SettingNames = SettingNames {
-    url: ENDPOINT,
-    login: ENDPOINT,
-    authorities: "redis-ca under [endpoints] of usher.toml",
-    client_certificate: ENDPOINT,
-};
 
 /// Connections of a source: one that waits for entries, one for all other calls.
 const FILES: u64 = 4;
@@ -81,6 +73,20 @@ impl SourceKind for RedisStreamSourceKind {
                 mapping.id
             ));
         }
+        if app
+            .redis_endpoint
+            .as_ref()
+            .is_some_and(redis_client::is_cluster)
+        {
+            let apart = enabled.clone().filter(|mapping| !has_tag(&mapping.stream));
+            declared.problems.extend(apart.map(|mapping| {
+                format!(
+                    "source {}: Redis is a cluster, and the stream {} has no hash tag, so its \
+                     dead letters would be on another node. Name it such as {{{}}}",
+                    mapping.id, mapping.stream, mapping.stream
+                )
+            }));
+        }
         let mut groups = BTreeMap::new();
         for mapping in enabled {
             let group = (&mapping.stream, &mapping.group);
@@ -105,7 +111,7 @@ impl SourceKind for RedisStreamSourceKind {
             .iter()
             .any(|mapping| mapping.enabled);
         let redis = app.redis_endpoint.as_ref().filter(|_| used)?;
-        Some(format!("Redis Streams at {}", address(&redis.url)))
+        Some(format!("Redis Streams at {}", redis_client::address(redis)))
     }
 
     fn describe(&self, app: &Application, out: &mut String) {
@@ -119,13 +125,21 @@ impl SourceKind for RedisStreamSourceKind {
     }
 }
 
-/// Host and port: the URL may contain a password.
-fn address(url: &str) -> String {
-    let info = url.into_connection_info();
-    info.map_or_else(
-        |_| "an invalid address".to_owned(),
-        |info| info.addr().to_string(),
-    )
+/// Whether a key has a hash tag: a text in the first braces, which alone selects its slot.
+fn has_tag(key: &str) -> bool {
+    key.split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .is_some_and(|(tag, _)| !tag.is_empty())
+}
+
+/// The server that has to run. Of nodes or Sentinels some may be away: then only [`probe`] decides.
+fn servers(redis: &RedisEndpoint) -> Vec<LocalServer> {
+    let servers = local_servers(&redis.url);
+    if servers.len() > 1 || redis_client::is_sentinel(redis) {
+        Vec::new()
+    } else {
+        servers
+    }
 }
 
 fn planned(app: &Application, mapping: &RedisStreamMapping) -> PlannedSource {
@@ -135,11 +149,7 @@ fn planned(app: &Application, mapping: &RedisStreamMapping) -> PlannedSource {
         subject: SourceSubject::Mapping,
         enabled: mapping.enabled,
         files: FILES,
-        servers: app
-            .redis_endpoint
-            .as_ref()
-            .map(|redis| local_servers(&redis.url))
-            .unwrap_or_default(),
+        servers: app.redis_endpoint.as_ref().map(servers).unwrap_or_default(),
         settings: Some(TunableSource {
             id: mapping.id.clone(),
             function: mapping.function.clone(),
@@ -162,20 +172,16 @@ async fn probe(app: &Application) -> Vec<Finding> {
         return Vec::new();
     };
     let types = async {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        let client = redis_client::of(endpoint)?;
-        let mut redis = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
+        let link = redis_client::link(endpoint, TIMEOUT)?;
         let mut types: Vec<String> = Vec::new();
         for mapping in &enabled {
-            types.push(redis.key_type(&mapping.stream).await?);
+            let mut command = cmd("TYPE");
+            command.arg(&mapping.stream);
+            types.push(link.read_one("TYPE", command).await?.word()?);
         }
-        Ok::<_, redis::RedisError>(types)
+        Ok::<_, LinkError>(types)
     };
-    let server = address(&endpoint.url);
+    let server = redis_client::address(endpoint);
     match types.await {
         Err(error) => vec![Finding::fail(format!(
             "Redis at {server} cannot be used: {error}. Start it, or correct redis and \
@@ -203,20 +209,11 @@ fn open(host: &SourceHost<'_>) -> OpenedSources {
     let Some(endpoint) = &app.redis_endpoint else {
         return Ok(Vec::new());
     };
-    let url = &endpoint.url;
     let mut opened: Vec<Arc<dyn EventSource>> = Vec::new();
     for mapping in enabled {
-        let options = LinkOptions {
-            names: NAMES,
-            tls: TlsMaterial {
-                authorities: endpoint.ca.clone().unwrap_or_default().into_bytes(),
-                client: None,
-            },
-            ..LinkOptions::default()
-        };
-        let link = Link::open_with(url, TIMEOUT, options)
+        let link = redis_client::link(endpoint, TIMEOUT)
             .map_err(|why| SourceError::not_opened(format!("source {}", mapping.id), why))?;
-        let server = address(url);
+        let server = redis_client::address(endpoint);
         tracing::info!(
             mapping = %mapping.id,
             "reads the stream {} at {server} as group {} for {}",
@@ -241,4 +238,23 @@ fn open(host: &SourceHost<'_>) -> OpenedSources {
         })));
     }
     Ok(opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_tag;
+
+    #[test]
+    fn only_a_text_in_the_first_braces_is_a_tag() {
+        for (key, expected) in [
+            ("dev:{changes}", true),
+            ("{a}{}", true),
+            ("changes", false),
+            ("{}changes", false),
+            ("{}{a}", false),
+            ("a}b{", false),
+        ] {
+            assert_eq!(has_tag(key), expected, "{key}");
+        }
+    }
 }

@@ -26,8 +26,9 @@ pub(crate) const POLL: Duration = Duration::from_secs(2);
 /// Timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Timeout of an answer, in addition to the wait that the request contains.
-const ANSWER: Duration = Duration::from_secs(8);
+/// Timeout of an answer, in addition to the wait that the request contains. A connection that has
+/// gone silent is replaced after both.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// Whether SQS refuses this message rather than every message (`SendMessage` in the SQS API
 /// reference; `MessageTooLong` is a code of `ElasticMQ`). `InvalidParameterValue` does so only for

@@ -34,14 +34,14 @@ use crate::sources::kafka::status::{LogEnd, MappingProgress};
 pub(super) enum ConsumerEvent {
     Records(Partition, Chunk),
     Assigned(Vec<Partition>),
-    /// The receiver sends back the offsets that are done; they are committed before the revocation.
-    Revoked(Vec<Partition>, mpsc::Sender<Vec<(Partition, Offset)>>),
+    /// The polling thread revokes them after a message, or the end of the channel: what is done is
+    /// committed then.
+    Revoked(Vec<Partition>, mpsc::Sender<()>),
     /// Revoked without the chance to commit.
     Lost(Vec<Partition>),
     /// The result of a seek to this offset. Records from before the seek were sent before this
     /// event.
     Sought(Partition, Offset, KafkaResult<()>),
-    CommitFailed(Vec<Partition>),
     /// The positions of these partitions are not in their logs, for this reason. Another consumer
     /// has to determine them once the records in memory are done.
     InvalidPositions(Vec<Partition>, String),
@@ -243,14 +243,9 @@ impl ConsumerContext for MappingContext {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+    /// The thread that commits receives the result too.
+    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {
         self.handled.store(true, Ordering::Relaxed);
-        if let Err(error) = result
-            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
-        {
-            tracing::debug!(mapping = self.mapping.id, %error, "a commit failed and is repeated");
-            self.send(ConsumerEvent::CommitFailed(self.partitions(offsets)));
-        }
     }
 }
 
@@ -273,13 +268,14 @@ fn list(topics: &[String], offsets: &[(Partition, Offset)]) -> KafkaResult<Topic
     Ok(list)
 }
 
+/// Commits offsets and waits for the answer. librdkafka repeats a commit that is not answered, for
+/// some seconds.
 pub(super) fn commit(
     consumer: &MappingConsumer,
     topics: &[String],
     offsets: &[(Partition, Offset)],
-    mode: CommitMode,
 ) -> KafkaResult<()> {
-    consumer.commit(&list(topics, offsets)?, mode)
+    consumer.commit(&list(topics, offsets)?, CommitMode::Sync)
 }
 
 #[cfg(test)]

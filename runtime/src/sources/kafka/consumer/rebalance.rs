@@ -1,23 +1,24 @@
 //! Assigned and revoked partitions.
 //!
-//! A revocation waits for the driver and for the brokers, since the records that are done are
-//! committed before the partition is revoked. Both waits have time limits.
+//! A revocation waits until the driver has committed the records that are done, and until no earlier
+//! commit is unanswered: librdkafka could send it after another member has committed more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Weak;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use event_sources::kafka::LogAnomaly;
 use event_sources::stream::{Offset, Partition};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 
-use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit};
+use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext};
 use crate::sources::kafka::start_offsets::{self, StartOffsets};
 
-/// How long a revocation waits for the driver.
-const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a revocation waits for commits. librdkafka gives up a commit before; the group waits
+/// longer for this member (`max.poll.interval.ms`).
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl MappingContext {
     pub(super) fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
@@ -150,24 +151,23 @@ impl MappingContext {
             );
             self.send(ConsumerEvent::Lost(partitions));
         } else {
-            self.commit_revoked(consumer, partitions);
+            self.await_commits(partitions);
         }
         if let Err(error) = consumer.incremental_unassign(list) {
             tracing::error!(mapping, %error, "the consumer cannot release its partitions");
         }
     }
 
-    fn commit_revoked(&self, consumer: &MappingConsumer, partitions: Vec<Partition>) {
-        let (answer, done) = mpsc::channel();
-        if self.send(ConsumerEvent::Revoked(partitions, answer))
-            && let Ok(done) = done.recv_timeout(REVOKE_TIMEOUT)
-            && !done.is_empty()
-            && let Err(error) = commit(consumer, &self.mapping.topics, &done, CommitMode::Sync)
+    fn await_commits(&self, partitions: Vec<Partition>) {
+        let (ended, end) = mpsc::channel();
+        if self.send(ConsumerEvent::Revoked(partitions, ended))
+            && end.recv_timeout(REVOKE_TIMEOUT) == Err(RecvTimeoutError::Timeout)
         {
             tracing::warn!(
                 mapping = self.mapping.id,
-                %error,
-                "revoked partitions cannot be committed; their last records are read again"
+                "the commit of revoked partitions is not answered within {} s; their last records \
+                 may be read again",
+                REVOKE_TIMEOUT.as_secs()
             );
         }
     }

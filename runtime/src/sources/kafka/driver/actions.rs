@@ -1,14 +1,10 @@
 //! Executes the actions of the machine.
 
-use std::sync::atomic::Ordering;
-
 use event_sources::InvocationId;
 use event_sources::stream::{DiscardReason, Offset, Partition, Slice, StreamAction, StreamInput};
-use rdkafka::consumer::CommitMode;
 
 use super::{Completion, KafkaDriver};
 use crate::invocation::Request;
-use crate::sources::kafka::consumer::commit;
 use crate::sources::kafka::poller::PollerCommand;
 
 impl KafkaDriver {
@@ -24,7 +20,7 @@ impl KafkaDriver {
         actions
     }
 
-    /// A step whose commits are returned: the caller commits them synchronously.
+    /// A step whose commits are returned: the caller commits them at once.
     pub(super) fn step_for_commit(&mut self, input: StreamInput<'_>) -> Vec<(Partition, Offset)> {
         let mut commits = Vec::new();
         for action in self.actions(input) {
@@ -39,28 +35,7 @@ impl KafkaDriver {
     pub(super) fn execute(&mut self, action: StreamAction) {
         match action {
             StreamAction::Invoke(id, slices) => self.invoke(id, slices),
-            StreamAction::Commit(offsets) => {
-                let (consumer, mapping) = (&self.consumer, &self.source.mapping);
-                // librdkafka would send the commit after an outage, when the membership may have
-                // ended
-                let away = self.progress.away.load(Ordering::Relaxed);
-                let sent = !away
-                    && commit(consumer, &mapping.topics, &offsets, CommitMode::Async)
-                        .inspect_err(|error| {
-                            tracing::debug!(
-                                mapping = mapping.id,
-                                %error,
-                                "a commit could not be sent and is repeated"
-                            );
-                        })
-                        .is_ok();
-                if !sent {
-                    // marks them as uncommitted; the next commit follows after the interval
-                    let partitions: Vec<Partition> =
-                        offsets.iter().map(|(partition, _)| *partition).collect();
-                    self.step(StreamInput::CommitFailed(&partitions));
-                }
-            }
+            StreamAction::Commit(offsets) => self.commit_progress(offsets),
             StreamAction::Release(partition, through) => {
                 let (records, memory) = self.buffer.release(partition, through);
                 for bytes in memory {

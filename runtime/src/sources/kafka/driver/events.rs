@@ -25,15 +25,14 @@ impl KafkaDriver {
                 }
                 self.step(StreamInput::Assigned(&partitions));
             }
-            ConsumerEvent::Revoked(partitions, answer) => {
+            ConsumerEvent::Revoked(partitions, ended) => {
                 tracing::info!(
                     mapping = self.source.mapping.id,
                     partitions = ?numbers(&partitions),
                     "partitions revoked"
                 );
-                let done = self.step_for_commit(StreamInput::Revoked(&partitions));
+                self.commit_revoked(&partitions, ended);
                 self.forget(&partitions);
-                let _ = answer.send(done);
             }
             ConsumerEvent::Lost(partitions) => {
                 self.step(StreamInput::Lost(&partitions));
@@ -41,9 +40,6 @@ impl KafkaDriver {
             }
             ConsumerEvent::Sought(partition, offset, result) => {
                 self.sought(partition, offset, result);
-            }
-            ConsumerEvent::CommitFailed(partitions) => {
-                self.step(StreamInput::CommitFailed(&partitions));
             }
             ConsumerEvent::InvalidPositions(partitions, why) => {
                 self.mark_invalid(&partitions, &why);

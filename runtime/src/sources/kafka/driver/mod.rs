@@ -2,11 +2,12 @@
 //!
 //! `events` feeds the machine with what the polling thread sends, `actions` executes what the
 //! machine returns. `result` classifies the end of a batch, `discards` delivers failure records,
-//! `moves` executes an operator's seek or skip, and `invalid_positions` decides when the consumer
-//! has to be replaced.
+//! `moves` executes an operator's seek or skip, `commits` commits offsets on the thread of
+//! `committer`, and `invalid_positions` decides when the consumer has to be replaced.
 
 mod actions;
-
+mod commits;
+mod committer;
 mod discards;
 mod events;
 mod invalid_positions;
@@ -15,29 +16,29 @@ mod result;
 mod tasks;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_sources::InvocationId;
 use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine};
-use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::committer::Committer;
 use self::tasks::Tasks;
 use crate::clock::Clock;
 use crate::destinations::{Delivered, DestinationError};
 use crate::invocation::{Rejected, Response};
 use crate::observation::Repeats;
 use crate::sources::kafka::buffer::Buffer;
-use crate::sources::kafka::consumer::{ConsumerEvent, MappingConsumer, commit};
+use crate::sources::kafka::consumer::{ConsumerEvent, MappingConsumer};
 use crate::sources::kafka::consumer_failure::ConsumerFailure;
 use crate::sources::kafka::discards::AttemptHistory;
 use crate::sources::kafka::moves::PositionMove;
 use crate::sources::kafka::poller::PollerCommands;
 use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::status::MappingProgress;
-use crate::sources::kafka::{encode, settings};
+use crate::sources::kafka::{LEAVING, encode, settings};
 use crate::sources::tuned::TunedSettings;
 use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
@@ -53,8 +54,6 @@ const IDLE_STATUS_INTERVAL: Duration = Duration::from_secs(1);
 enum Completion {
     Invocation(InvocationId, Result<Response, Rejected>),
     Delivery(Partition, u64, Result<Delivered, DestinationError>),
-    /// The result of the commit of a move.
-    Move(PositionMove, KafkaResult<()>),
 }
 
 pub(super) struct KafkaDriver {
@@ -64,6 +63,7 @@ pub(super) struct KafkaDriver {
     machine: StreamMachine,
     buffer: Buffer,
     consumer: Arc<MappingConsumer>,
+    committer: Committer,
     commands: PollerCommands,
     tasks: Tasks<Completion>,
     history: AttemptHistory,
@@ -85,12 +85,16 @@ pub(super) struct KafkaDriver {
 }
 
 impl KafkaDriver {
+    /// # Errors
+    /// A thread cannot be started.
     pub(super) fn new(
         source: Arc<KafkaSource>,
         consumer: Arc<MappingConsumer>,
         commands: PollerCommands,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        let mapping = &source.mapping;
+        Ok(Self {
+            committer: Committer::start(&mapping.id, mapping.topics.clone(), &consumer)?,
             envelope: encode::envelope(&source.mapping),
             machine: StreamMachine::new(settings::machine(&source.mapping, &source.limits)),
             progress: source.progress.clone(),
@@ -109,7 +113,7 @@ impl KafkaDriver {
             moving: BTreeMap::new(),
             batches: BTreeMap::new(),
             clock: Clock::start(),
-        }
+        })
     }
 
     /// Runs until `stopping` turns true; then completes and commits the batches in flight, until the
@@ -158,6 +162,10 @@ impl KafkaDriver {
                 Some(ended) = self.tasks.next() => if let Err(failure) = self.ended(ended) {
                     break Err(failure);
                 },
+                answered = self.committer.answered() => match answered {
+                    Some(answered) => self.committed(answered),
+                    None => break Err(ConsumerFailure::CommittingEnded),
+                },
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
@@ -187,25 +195,7 @@ impl KafkaDriver {
                 changed = false;
             }
         };
-        let done = self.step_for_commit(StreamInput::Flush);
-        let consumer = self.consumer.clone();
-        let topics = self.source.mapping.topics.clone();
-        let committed = tokio::task::spawn_blocking(move || {
-            // a consumer with a fatal error cannot commit; its records are read again
-            let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
-            if nothing {
-                Ok(())
-            } else {
-                commit(&consumer, &topics, &done, CommitMode::Sync)
-            }
-        });
-        if let Ok(Err(error)) = committed.await {
-            tracing::warn!(
-                mapping = self.source.mapping.id,
-                %error,
-                "the last commit failed; its records are read again"
-            );
-        }
+        self.commit_last(LEAVING).await;
         result
     }
 
@@ -231,7 +221,6 @@ impl KafkaDriver {
             Ok(Completion::Delivery(partition, delivery, result)) => {
                 self.delivered(partition, delivery, &result);
             }
-            Ok(Completion::Move(requested, committed)) => self.moved(requested, committed),
             Err(error) => return Err(error.into()),
         }
         Ok(())

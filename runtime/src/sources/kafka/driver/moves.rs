@@ -1,11 +1,9 @@
 //! Executes the moves that an operator requests ([`crate::sources::kafka::moves`]).
 
 use event_sources::stream::{Offset, Partition, StreamAction, StreamInput};
-use rdkafka::consumer::CommitMode;
 use rdkafka::error::KafkaResult;
 
-use super::{Completion, KafkaDriver};
-use crate::sources::kafka::consumer::commit;
+use super::KafkaDriver;
 use crate::sources::kafka::moves::{MoveError, MoveTarget, PositionMove};
 use crate::sources::kafka::poller::PollerCommand;
 use crate::sources::position::PositionAction;
@@ -61,17 +59,10 @@ impl KafkaDriver {
         let mut done = self.step_for_commit(StreamInput::Sought(partition, offset));
         done.extend(self.step_for_commit(StreamInput::Flush));
         self.progress.set_position(partition, offset);
-        let consumer = self.consumer.clone();
-        let topics = self.source.mapping.topics.clone();
-        let Some(requested) = requested else {
-            return self.execute(StreamAction::Commit(done));
-        };
-        self.tasks.spawn_blocking(move || {
-            Completion::Move(
-                requested,
-                commit(&consumer, &topics, &done, CommitMode::Sync),
-            )
-        });
+        match requested {
+            Some(requested) => self.commit_move(done, requested),
+            None => self.execute(StreamAction::Commit(done)),
+        }
     }
 
     /// Handles the result of the commit.

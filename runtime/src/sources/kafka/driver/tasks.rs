@@ -1,4 +1,4 @@
-//! What the driver has started: invocations, deliveries of failure records, and commits of moves.
+//! What the driver has started: invocations and deliveries of failure records.
 
 use std::panic::AssertUnwindSafe;
 
@@ -35,11 +35,6 @@ impl<T: Send + 'static> Tasks<T> {
     /// Runs in a task of its own.
     pub(super) fn spawn(&mut self, work: impl Future<Output = T> + Send + 'static) {
         self.spawned.spawn(work);
-    }
-
-    /// Runs on a thread, and may block.
-    pub(super) fn spawn_blocking(&mut self, work: impl FnOnce() -> T + Send + 'static) {
-        self.spawned.spawn_blocking(work);
     }
 
     /// Waits for the next end. `None`: nothing is in progress. Cancel-safe.
