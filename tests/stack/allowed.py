@@ -133,6 +133,8 @@ def moves(names):
     ]
 
 
+# Functions that exist on demand and on managed instances.
+VARIANTS = ["storefront", "storefront-lookups", "storefront-payments", "storefront-operators", "order-create"]
 USERS = "arn:aws:elasticache:{Region}:{Account}"
 DATABASE_USER = "arn:aws:rds-db:{Region}:{Account}:dbuser:{DatabaseResourceId}/{DatabaseUser}"
 DATABASE = [stored("DatabaseSecretArn"), Need(TOKENS, ("rds-db:connect",), (DATABASE_USER,), condition("DatabaseIam"))]
@@ -185,7 +187,7 @@ ROLES = {
     ],
     "MigrateRole": [*function("Migrate"), *DATABASE],
     "DeliveryRole": moves(
-        ["storefront", "storefront-lookups", "storefront-payments", "storefront-operators", "order-create", "api-data-collector"]
+        [*(f"{name}{variant}" for name in VARIANTS for variant in ("", "-managed")), "api-data-collector"]
     ),
 }
 

@@ -3,6 +3,7 @@
 import itertools
 
 ACCOUNT = "eu-central-1:123456789012"
+PROVIDER = f"arn:aws:lambda:{ACCOUNT}:capacity-provider:sale"
 KEY = f"arn:aws:kms:{ACCOUNT}:key/1"
 SECRETS_KEY = f"arn:aws:kms:{ACCOUNT}:key/2"
 CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/sale/0a1b-2"
@@ -79,6 +80,9 @@ TOKENS = {
 }
 LOGINS = {"plain": {"PaymentWebhookSecret": "sixteen-characters"}, "secrets": SECRETS, "tokens": TOKENS}
 
+COMPUTE = ["on-demand", "on-demand-and-managed", "managed-and-on-demand", "managed"]
+DOMAIN = {"ApiDomainName": "tickets.example.test", "ApiCertificateArn": f"arn:aws:acm:{ACCOUNT}:certificate/1"}
+
 
 def one(kafka="scram-512", vpc="outside", kms="own-keys", logins="plain", **others):
     """Parameters of one stack, with all switches on unless `others` says otherwise."""
@@ -96,3 +100,15 @@ def every():
         switches = dict(zip(SWITCHES, switches))
         on = "".join(value[0] for value in switches.values())
         yield f"{on} {kafka} {vpc} {kms} {logins}", one(kafka, vpc, kms, logins, **switches)
+
+
+def compute():
+    """All settings of where storefront and order-create run, on and off, times all ways to reach Kafka; the rest takes turns."""
+    turns = itertools.cycle(itertools.product(VPC, KMS, LOGINS, ({}, DOMAIN)))
+    switches = itertools.product(["true", "false"], repeat=2)
+    for storefront, orders, (of_storefront, of_orders), kafka in itertools.product(COMPUTE, COMPUTE, switches, KAFKA):
+        vpc, kms, logins, domain = next(turns)
+        where = {"CapacityProviderArn": PROVIDER, "StorefrontCompute": storefront, "OrderCreateCompute": orders}
+        switched = {"StorefrontEnabled": of_storefront, "OrderCreateEnabled": of_orders}
+        label = f"{storefront} {orders} {of_storefront} {of_orders} {kafka} {vpc} {kms} {logins} {' '.join(domain)}"
+        yield label, one(kafka, vpc, kms, logins, **where, **switched, **domain)

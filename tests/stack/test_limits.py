@@ -71,7 +71,8 @@ class Limits(unittest.TestCase):
 
     def test_names_with_the_longest_prefix_are_within_the_limits(self):
         longest = "a" * 31
-        stack = Stack(template(), combinations.one(EnvPrefix=longest))
+        both = dict.fromkeys(("StorefrontCompute", "OrderCreateCompute"), "on-demand-and-managed")
+        stack = Stack(template(), combinations.one(EnvPrefix=longest, CapacityProviderArn=combinations.PROVIDER, **both))
         for name, function in stack.of_type("AWS::Lambda::Function").items():
             self.assertLessEqual(len(function["FunctionName"]), MAX_FUNCTION_NAME, name)
         for name, queue in stack.of_type("AWS::SQS::Queue").items():

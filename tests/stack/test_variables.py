@@ -37,10 +37,11 @@ PASSWORDS = {
     "OtlpEndpoint": "http://otlp.example.test:4318",
     "OtlpHeaders": "a=b",
 }
+BOTH = {"CapacityProviderArn": combinations.PROVIDER} | dict.fromkeys(("StorefrontCompute", "OrderCreateCompute"), "on-demand-and-managed")
 STACKS = [
-    combinations.one(**WITH_FILES, **ROLES, **PASSWORDS),
-    combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE),
-    combinations.one("msk-iam", logins="tokens"),
+    combinations.one(**WITH_FILES, **ROLES, **PASSWORDS, **BOTH),
+    combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE, **BOTH),
+    combinations.one("msk-iam", logins="tokens", **BOTH),
 ]
 
 
