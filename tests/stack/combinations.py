@@ -81,6 +81,7 @@ TOKENS = {
 LOGINS = {"plain": {"PaymentWebhookSecret": "sixteen-characters"}, "secrets": SECRETS, "tokens": TOKENS}
 
 COMPUTE = ["on-demand", "on-demand-and-managed", "managed-and-on-demand", "managed"]
+OWNER, OWNER_USER = {"MigrateDatabaseSecretArn": secret("owner")}, {"MigrateDatabaseUser": "owner"}
 DOMAIN = {"ApiDomainName": "tickets.example.test", "ApiCertificateArn": f"arn:aws:acm:{ACCOUNT}:certificate/1"}
 
 
@@ -103,12 +104,15 @@ def every():
 
 
 def compute():
-    """All settings of where storefront and order-create run, on and off, times all ways to reach Kafka; the rest takes turns."""
-    turns = itertools.cycle(itertools.product(VPC, KMS, LOGINS, ({}, DOMAIN)))
+    """All settings of where storefront and order-create run, on and off, times all ways to reach Kafka; the rest, and a name of the API and a
+    login for Migrate, take turns."""
+    turns = itertools.cycle(itertools.product(VPC, KMS, LOGINS, ({}, DOMAIN), ({}, OWNER, OWNER | OWNER_USER, OWNER_USER)))
     switches = itertools.product(["true", "false"], repeat=2)
     for storefront, orders, (of_storefront, of_orders), kafka in itertools.product(COMPUTE, COMPUTE, switches, KAFKA):
-        vpc, kms, logins, domain = next(turns)
+        vpc, kms, logins, domain, owner = next(turns)
+        if owner == OWNER_USER and logins != "tokens":
+            owner = {}
         where = {"CapacityProviderArn": PROVIDER, "StorefrontCompute": storefront, "OrderCreateCompute": orders}
         switched = {"StorefrontEnabled": of_storefront, "OrderCreateEnabled": of_orders}
-        label = f"{storefront} {orders} {of_storefront} {of_orders} {kafka} {vpc} {kms} {logins} {' '.join(domain)}"
-        yield label, one(kafka, vpc, kms, logins, **where, **switched, **domain)
+        label = f"{storefront} {orders} {of_storefront} {of_orders} {kafka} {vpc} {kms} {logins} {' '.join(domain | owner)}"
+        yield label, one(kafka, vpc, kms, logins, **where, **switched, **domain, **owner)

@@ -23,6 +23,7 @@ REFUSED = [
     ("DatabaseHasTokens", one(**DATABASE_TOKENS | {"DatabaseResourceId": ""}), "needs DatabaseResourceId"),
     ("DatabaseHasTokens", one(**DATABASE_TOKENS, DatabasePassword="p"), "no password"),
     ("DatabasePasswordHasUser", one(DatabasePassword="p"), "needs DatabaseUser"),
+    ("MigrateUserHasLogin", one(logins="secrets", MigrateDatabaseUser="owner"), "needs MigrateDatabaseSecretArn"),
     ("RedisGateHasOneLogin", one(RedisGateSecretArn=secret("gate"), RedisGatePassword="p"), "leave RedisGatePassword"),
     ("RedisGateHasTokens", one(**GATE | {"RedisGateUser": ""}), "needs RedisGateUser"),
     ("RedisGateHasTokens", one(**GATE | {"RedisGateArn": ""}), "needs RedisGateArn"),
@@ -55,6 +56,8 @@ REFUSED = [
 ACCEPTED = [
     one(**VPC),
     one(**DATABASE_TOKENS),
+    one(**DATABASE_TOKENS, MigrateDatabaseUser="owner"),
+    one(**combinations.OWNER, MigrateDatabaseUser="owner"),
     one(DatabaseUser="u", DatabasePassword="#?%@:/"),
     one(RedisGatePassword="p"),
     one(RedisGateUser="u", RedisGatePassword="p"),
