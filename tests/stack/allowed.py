@@ -39,6 +39,12 @@ def given(parameter):
     return lambda stack: stack.parameters[parameter] != ""
 
 
+def shares(parameter, *others):
+    """Migrate has no login of its own, and a parameter of the other functions is given."""
+    own = ("MigrateDatabaseSecretArn", *others)
+    return lambda stack: stack.parameters[parameter] != "" and not any(stack.parameters[name] for name in own)
+
+
 def condition(name):
     return lambda stack: stack.condition(name)
 
@@ -133,9 +139,18 @@ def moves(names):
     ]
 
 
+# Functions that exist on demand and on managed instances.
+VARIANTS = ["storefront", "storefront-lookups", "storefront-payments", "storefront-operators", "order-create"]
 USERS = "arn:aws:elasticache:{Region}:{Account}"
 DATABASE_USER = "arn:aws:rds-db:{Region}:{Account}:dbuser:{DatabaseResourceId}/{DatabaseUser}"
 DATABASE = [stored("DatabaseSecretArn"), Need(TOKENS, ("rds-db:connect",), (DATABASE_USER,), condition("DatabaseIam"))]
+# Login of Migrate: its own, or that of the other functions.
+OWNER = [
+    stored("MigrateDatabaseSecretArn"),
+    Need(SECRETS, ("secretsmanager:GetSecretValue", "ssm:GetParameter"), ("{DatabaseSecretArn}",), shares("DatabaseSecretArn")),
+    Need(TOKENS, ("rds-db:connect",), (DATABASE_USER,), shares("DatabaseResourceId", "MigrateDatabaseUser")),
+    Need(TOKENS, ("rds-db:connect",), (DATABASE_USER.replace("{DatabaseUser}", "{MigrateDatabaseUser}"),), condition("HasMigrateTokens")),
+]
 GATE, CACHE, OTLP = redis("RedisGate"), redis("RedisCache"), [stored("OtlpHeadersSecretArn")]
 WRITER = [
     secret("KafkaSecretArn", condition("KafkaWriterSecret")),
@@ -183,9 +198,9 @@ ROLES = {
         Need(LAMBDA_SQS, ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), ("{{ProgramChangedQueue.Arn}}",)),
         Need(SQS_KEYS, ("kms:Decrypt",), ("{KmsKeyArn}",), given("KmsKeyArn")),
     ],
-    "MigrateRole": [*function("Migrate"), *DATABASE],
+    "MigrateRole": [*function("Migrate"), *OWNER],
     "DeliveryRole": moves(
-        ["storefront", "storefront-lookups", "storefront-payments", "storefront-operators", "order-create", "api-data-collector"]
+        [*(f"{name}{variant}" for name in VARIANTS for variant in ("", "-managed")), "api-data-collector"]
     ),
 }
 

@@ -116,11 +116,14 @@ def fixed():
 
 
 def managed():
-    """Dollars of an hour of three c7g.large (one a zone, the fewest) and the rate from which on-demand time costs more."""
-    price = PRICES
-    three = 3 * price["c7g.large, hour"] * (1 + price["managed instances, part of the instance's price"])
+    """The fewest vCPUs of storefront's functions on managed instances, what they cost in an hour, and the rate from which on-demand time costs more."""
+    price, values = PRICES, defaults()
+    functions = sum(name.startswith("Storefront") for name, *_ in connections())
+    vcpus = functions * int(values["ManagedMinimum"]) * int(values["ManagedMemoryMb"]) // 2048
+    # A c7g.large has two.
+    cost = vcpus * price["c7g.large, hour"] / 2 * (1 + price["managed instances, part of the instance's price"])
     of_one = REQUESTS * SECONDS * memory_gb() * price["lambda arm64, GB-second"] * 3600
-    return three, three / of_one
+    return vcpus, cost, cost / of_one
 
 
 def table(head, rows):
@@ -142,10 +145,10 @@ def sections():
     rows = [(name, f"{cost:,.3f}", f"{cost * HOURS:,.0f}") for name, cost in fixed().items()]
     rows.append(("**all**", f"**{sum(fixed().values()):,.3f}**", f"**{sum(fixed().values()) * HOURS:,.0f}**"))
     yield "fixed", table("| US dollars | an hour | a month |", rows)
-    three, rate = managed()
+    vcpus, cost, rate = managed()
     yield "managed", (
-        f"Three c7g.large with the fee: {three:,.3f} dollars an hour. The time of on-demand instances costs as much at {rate:,.0f} orders/s "
-        f"around the clock ({REQUESTS} requests of {SECONDS * 1000:.0f} ms and {memory_gb() * 1024:.0f} MB each)."
+        f"The fewest execution environments of storefront's functions (`ManagedMinimum` of each) have {vcpus} vCPUs; as c7g.large with the fee they cost "
+        f"{cost:,.3f} dollars an hour. The time of on-demand instances costs as much at {rate:,.0f} orders/s around the clock ({REQUESTS} requests of {SECONDS * 1000:.0f} ms and {memory_gb() * 1024:.0f} MB each)."
     )
 
 

@@ -1,6 +1,7 @@
 """What holds in every stack. A check yields what is wrong, each as one text."""
 
 import allowed
+import managed
 from policies import allows, listed, own, role_of, roles
 
 # The functions take an empty variable for one that is not given; this one is a parameter as it is.
@@ -38,7 +39,8 @@ def function_of(stack, reference):
 
 
 def each_function_stands_alone(stack):
-    """Own role, own log group that the role may write to, reserved concurrency, traces."""
+    """Own role, own log group that the role may write to, limited concurrency, traces. A variant on managed instances has the role and the
+    log group of the function for which it stands in."""
     taken = {}
     for name, function in stack.of_type("AWS::Lambda::Function").items():
         if "LoggingConfig" not in function:
@@ -46,13 +48,12 @@ def each_function_stands_alone(stack):
             continue
         role, group = role_of(function), function["LoggingConfig"]["LogGroup"].strip("{}")
         for what in (role, group):
-            if what in taken:
+            if taken.setdefault(what, managed.on_demand(name)) != managed.on_demand(name):
                 yield f"{name} and {taken[what]} share {what}"
-            taken[what] = name
         if not allows(roles(stack)[role], "logs:PutLogEvents", f"{{{group}.Arn}}"):
             yield f"{role} may not write to {group}"
-        if "ReservedConcurrentExecutions" not in function:
-            yield f"{name} has no reserved concurrency"
+        if "ReservedConcurrentExecutions" not in function and "MaxExecutionEnvironments" not in function.get("FunctionScalingConfig", {}):
+            yield f"{name} has no limit of its concurrency"
         if function["TracingConfig"] != {"Mode": "Active"}:
             yield f"{name} is not traced"
         if function["Runtime"] != "provided.al2023":
@@ -260,14 +261,14 @@ def payments_stand_apart(stack):
     """Concurrency, limits and the key of the provider are of the function of payments alone."""
     functions, found = stack.of_type("AWS::Lambda::Function"), roles(stack)
     for name, function in functions.items():
-        of_payments = name == "StorefrontPayments"
+        of_payments = managed.on_demand(name) == "StorefrontPayments"
         keys = [variable for variable in function.get("Environment", {}).get("Variables", {}) if variable.startswith("PAYMENT_WEBHOOK_")]
         if bool(keys) != of_payments:
             yield f"{name} has {keys or 'no key of the provider'}"
         arn = stack.parameters["PaymentWebhookSecretArn"]
         if arn and not of_payments and any(arn in permission.resources for permission in found[role_of(function)]):
             yield f"{name} may read the key of the provider"
-        if of_payments and int(function["ReservedConcurrentExecutions"]) < 1:
+        if name == "StorefrontPayments" and int(function["ReservedConcurrentExecutions"]) < 1:
             yield f"{name} has no concurrency of its own"
     for name, stage in stack.of_type("AWS::ApiGatewayV2::Stage").items():
         limits = stage.get("RouteSettings", {}).get("POST /payments", {})
@@ -278,8 +279,9 @@ def payments_stand_apart(stack):
 def only_named_callers_invoke(stack):
     """A function is invoked by its API, its queue, its topic or its schedule."""
     for name, permission in stack.of_type("AWS::Lambda::Permission").items():
-        if "SourceArn" not in permission or "{Api}" not in permission["SourceArn"]:
-            yield f"{name} lets every API of the service invoke"
+        api = "{ManagedApi}" if managed.END in permission["FunctionName"] else "{Api}"
+        if api not in permission.get("SourceArn", ""):
+            yield f"{name} lets other callers invoke than {api}"
     for name, role in stack.of_type("AWS::IAM::Role").items():
         for statement in role["AssumeRolePolicyDocument"]["Statement"]:
             services = listed(statement["Principal"].get("Service", []))
@@ -305,4 +307,5 @@ ALL = [
     routes_have_an_authorizer,
     payments_stand_apart,
     only_named_callers_invoke,
+    *managed.ALL,
 ]

@@ -3,6 +3,7 @@
 import itertools
 
 ACCOUNT = "eu-central-1:123456789012"
+PROVIDER = f"arn:aws:lambda:{ACCOUNT}:capacity-provider:sale"
 KEY = f"arn:aws:kms:{ACCOUNT}:key/1"
 SECRETS_KEY = f"arn:aws:kms:{ACCOUNT}:key/2"
 CLUSTER = f"arn:aws:kafka:{ACCOUNT}:cluster/sale/0a1b-2"
@@ -79,6 +80,10 @@ TOKENS = {
 }
 LOGINS = {"plain": {"PaymentWebhookSecret": "sixteen-characters"}, "secrets": SECRETS, "tokens": TOKENS}
 
+COMPUTE = ["on-demand", "on-demand-and-managed", "managed-and-on-demand", "managed"]
+OWNER, OWNER_USER = {"MigrateDatabaseSecretArn": secret("owner")}, {"MigrateDatabaseUser": "owner"}
+DOMAIN = {"ApiDomainName": "tickets.example.test", "ApiCertificateArn": f"arn:aws:acm:{ACCOUNT}:certificate/1"}
+
 
 def one(kafka="scram-512", vpc="outside", kms="own-keys", logins="plain", **others):
     """Parameters of one stack, with all switches on unless `others` says otherwise."""
@@ -96,3 +101,18 @@ def every():
         switches = dict(zip(SWITCHES, switches))
         on = "".join(value[0] for value in switches.values())
         yield f"{on} {kafka} {vpc} {kms} {logins}", one(kafka, vpc, kms, logins, **switches)
+
+
+def compute():
+    """All settings of where storefront and order-create run, on and off, times all ways to reach Kafka; the rest, and a name of the API and a
+    login for Migrate, take turns."""
+    turns = itertools.cycle(itertools.product(VPC, KMS, LOGINS, ({}, DOMAIN), ({}, OWNER, OWNER | OWNER_USER, OWNER_USER)))
+    switches = itertools.product(["true", "false"], repeat=2)
+    for storefront, orders, (of_storefront, of_orders), kafka in itertools.product(COMPUTE, COMPUTE, switches, KAFKA):
+        vpc, kms, logins, domain, owner = next(turns)
+        if owner == OWNER_USER and logins != "tokens":
+            owner = {}
+        where = {"CapacityProviderArn": PROVIDER, "StorefrontCompute": storefront, "OrderCreateCompute": orders}
+        switched = {"StorefrontEnabled": of_storefront, "OrderCreateEnabled": of_orders}
+        label = f"{storefront} {orders} {of_storefront} {of_orders} {kafka} {vpc} {kms} {logins} {' '.join(domain | owner)}"
+        yield label, one(kafka, vpc, kms, logins, **where, **switched, **domain, **owner)

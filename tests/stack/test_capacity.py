@@ -21,6 +21,16 @@ class Capacity(unittest.TestCase):
         self.assertGreaterEqual(parameters["DatabaseMaxCapacity"]["Default"], 32)
         self.assertGreater(parameters["DatabaseMinCapacity"]["Default"], 0.5)
 
+    def test_the_defaults_of_managed_instances_fit_each_other(self):
+        """CloudFormation compares no numbers."""
+        values = {name: p.get("Default") for name, p in documents.template("template.yaml")["Parameters"].items()}
+        maxima = {name.removesuffix("ManagedMaximum"): value for name, value in values.items() if name.endswith("ManagedMaximum")}
+        self.assertEqual(len(maxima), 5)
+        for name, maximum in maxima.items():
+            self.assertGreaterEqual(maximum, values["ManagedMinimum"], name)
+            # As many events at a time as on demand; of storefront's, a part may wait.
+            self.assertGreaterEqual(maximum * values[f"{name}ManagedConcurrency"], values[f"{name}Concurrency"], name)
+
     def test_every_function_is_counted_where_its_program_connects(self):
         # Variables of a function name the servers that it reads; Globals have the database for all.
         resources = documents.template("template.yaml")["Resources"]

@@ -1,16 +1,24 @@
 """Each check of checks.py finds the fault that it is for, put into the template on purpose."""
 
 import copy
+import json
 import unittest
 
 import checks
-from combinations import KEY, one
+from combinations import DOMAIN, KEY, PROVIDER, one
 from evaluate import Stack
 from translated import template
 
 IN_VPC = one("mtls-private-ca", "vpc", "kms", "secrets")
 SCRAM = one("scram-512", "vpc", "kms", "secrets")
 ON_MSK = one("msk-scram-512", "vpc", "kms", "secrets")
+
+
+def computed(kinds):
+    return one("scram-512", "vpc", "kms", "secrets", **DOMAIN, CapacityProviderArn=PROVIDER, StorefrontCompute=kinds, OrderCreateCompute=kinds)
+
+
+ON_DEMAND, BOTH, MANAGED = computed("on-demand"), computed("on-demand-and-managed"), computed("managed")
 
 PAYMENT_SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "PaymentWebhookSecretArn"}}
 
@@ -72,6 +80,29 @@ def any_caller(resources):
     properties(resources, name).pop("SourceArn")
 
 
+def another_api(resources):
+    permission = properties(resources, "StorefrontManagedCreateOrderPermission")
+    permission["SourceArn"] = properties(resources, "StorefrontCreateOrderPermission")["SourceArn"]
+
+
+def always(name):
+    def change(resources):
+        resources[name].pop("Condition")
+
+    return change
+
+
+def wrong_kind(resources):
+    body = properties(resources, "ManagedApi")["Body"]
+    text = json.dumps(body).replace("${StorefrontManagedAliaslive}", "${StorefrontAliaslive}")
+    properties(resources, "ManagedApi")["Body"] = json.loads(text)
+
+
+def second_mapping(resources):
+    second = resources["SecondMapping"] = copy.deepcopy(resources["OrderCreateOrders"])
+    second["Properties"]["FunctionName"] = {"Ref": "OrderCreateManagedAliaslive"}
+
+
 FAULTS = [
     ("no_value_is_empty", IN_VPC, setting("OrderCreateOrders", "Topics", value=[{"Ref": "RedisGatePassword"}])),
     ("no_value_is_empty", IN_VPC, setting("Traces", "PolicyDocument", "Statement", value=[{"Resource": {"Fn::Sub": "arn:aws:x:${RedisGateArn}"}}])),
@@ -127,13 +158,29 @@ FAULTS = [
     ),
     ("payments_stand_apart", IN_VPC, setting("TlsMaterial", "PolicyDocument", "Statement", 0, value=PAYMENT_SECRET)),
     ("only_named_callers_invoke", IN_VPC, any_caller),
+    ("only_named_callers_invoke", BOTH, another_api),
+    ("variants_are_those_that_the_parameter_names", ON_DEMAND, always("OrderCreateManaged")),
+    ("variants_are_those_that_the_parameter_names", MANAGED, always("StorefrontLookups")),
+    ("variants_run_on_the_capacity_provider", BOTH, setting("StorefrontManaged", "VpcConfig", value={"SubnetIds": ["subnet-0a"]})),
+    ("variants_run_on_the_capacity_provider", BOTH, setting("StorefrontManaged", "CapacityProviderConfig", value=None)),
+    ("variants_run_on_the_capacity_provider", BOTH, setting("OrderCreateManaged", "FunctionScalingConfig", value={"MaxExecutionEnvironments": 1})),
+    ("variants_run_on_the_capacity_provider", BOTH, setting("OrderCreateManaged", "PublishToLatestPublished", value=None)),
+    ("variants_are_alike", BOTH, setting("StorefrontPaymentsManaged", "Role", value={"Fn::GetAtt": ["StorefrontRole", "Arn"]})),
+    ("variants_are_alike", MANAGED, setting("OrderCreateManaged", "Environment", "Variables", "PAY_WINDOW_SECONDS", value=1)),
+    ("each_api_leads_to_functions_of_one_kind", BOTH, wrong_kind),
+    ("each_api_leads_to_functions_of_one_kind", BOTH, public_route),
+    ("each_api_leads_to_functions_of_one_kind", MANAGED, always("Api")),
+    ("one_kind_has_the_traffic", BOTH, setting("OrderCreateOrders", "FunctionName", value={"Ref": "OrderCreateManagedAliaslive"})),
+    ("one_kind_has_the_traffic", BOTH, setting("ApiDomainMapping", "ApiId", value={"Ref": "ManagedApi"})),
+    ("one_kind_has_the_traffic", BOTH, second_mapping),
 ]
 
 
 class Checks(unittest.TestCase):
     def test_each_check_finds_its_fault(self):
+        by_name = {check.__name__: check for check in checks.ALL}
         for name, parameters, change in FAULTS:
-            check = getattr(checks, name)
+            check = by_name[name]
             self.assertEqual(list(check(Stack(template(), parameters))), [], name)
             broken = copy.deepcopy(template())
             change(broken["Resources"])

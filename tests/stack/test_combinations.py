@@ -16,7 +16,7 @@ class EveryStack(unittest.TestCase):
     def setUpClass(cls):
         cls.faults = {check.__name__: {} for check in checks.ALL}
         cls.stacks = 0
-        for label, parameters in combinations.every():
+        for label, parameters in itertools.chain(combinations.every(), combinations.compute()):
             stack = Stack(template(), parameters)
             cls.stacks += 1
             for check in checks.ALL:
@@ -24,7 +24,9 @@ class EveryStack(unittest.TestCase):
                     cls.faults[check.__name__].setdefault(fault, label)
 
     def test_all_combinations_were_evaluated(self):
-        self.assertEqual(self.stacks, 2 ** len(combinations.SWITCHES) * len(combinations.KAFKA))
+        every = 2 ** len(combinations.SWITCHES) * len(combinations.KAFKA)
+        compute = len(combinations.COMPUTE) ** 2 * 4 * len(combinations.KAFKA)
+        self.assertEqual(self.stacks, every + compute)
 
     def test_each_way_to_reach_kafka_meets_each_network_key_and_login(self):
         seen = set()

@@ -7,7 +7,7 @@ import unittest
 import documents
 import translated
 
-CONSUMERS = {"OrderCreate", "ApiDataCollector", "TimeoutCloser", "StreamBridge", "CacheInvalidator"}
+CONSUMERS = {"OrderCreate", "OrderCreateManaged", "ApiDataCollector", "TimeoutCloser", "StreamBridge", "CacheInvalidator"}
 
 
 class Delivery(unittest.TestCase):
@@ -34,7 +34,7 @@ class Delivery(unittest.TestCase):
         return found
 
     def test_every_function_has_an_alias_of_its_last_version(self):
-        self.assertEqual(len(self.functions), 10)
+        self.assertEqual(len(self.functions), 15)
         for name in self.functions:
             alias = self.stack[f"{name}Aliaslive"]["Properties"]
             version = alias["FunctionVersion"]["Fn::GetAtt"][0]
@@ -115,7 +115,7 @@ class Delivery(unittest.TestCase):
     def test_a_deployment_is_moved_back_by_its_alarms(self):
         groups = self.of("AWS::CodeDeploy::DeploymentGroup")
         moved = {k.removesuffix("DeploymentGroup") for k in groups}
-        self.assertEqual(moved, self.storefronts | {"OrderCreate", "ApiDataCollector"})
+        self.assertEqual(moved, self.storefronts | {"OrderCreate", "OrderCreateManaged", "ApiDataCollector"})
         for id, group in groups.items():
             alarms = self.references(group["Properties"]["AlarmConfiguration"])
             for alarm in alarms:

@@ -63,17 +63,35 @@ class Infrastructure(unittest.TestCase):
         self.assertFalse(kinds & {"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"})
 
     def test_what_is_left_out_leaves_no_reference(self):
+        own = {"NetworkEnabled": "false", "VpcId": "vpc-0123456789abcdef0"} | {f"VpcSubnet{zone}": f"subnet-{zone.lower()}" for zone in "ABC"}
         for change in (
             {},
-            {"NetworkEnabled": "false", "VpcId": "vpc-0123456789abcdef0"} | {f"VpcSubnet{zone}": f"subnet-{zone.lower()}" for zone in "ABC"},
+            own,
             {"KafkaKind": "none"},
             {"KafkaKind": "serverless"},
             {"RedisEnabled": "false"},
             {"DatabaseEnabled": "false"},
             {"RedisGateShards": "3"},
+            {"CapacityProviderEnabled": "true"},
+            {"CapacityProviderEnabled": "true"} | own,
         ):
             with self.subTest(change):
                 Stack(self.infra, {"EnvPrefix": "test"} | change)
+
+    def test_instances_are_started_only_where_they_are_wanted_and_reach_what_functions_reach(self):
+        self.assertNotIn("CapacityProvider", Stack(self.infra, {"EnvPrefix": "test"}).resources)
+        stack = Stack(self.infra, {"EnvPrefix": "test", "CapacityProviderEnabled": "true"})
+        network = stack.of_type("AWS::Lambda::CapacityProvider")["CapacityProvider"]["VpcConfig"]
+        self.assertEqual(network["SubnetIds"], [f"{{Subnet{zone}}}" for zone in "ABC"])
+        self.assertEqual(network["SecurityGroupIds"], [stack.outputs["VpcSecurityGroup"]["Value"]])
+        self.assertEqual(stack.outputs["CapacityProviderArn"]["Value"], "{CapacityProvider.Arn}")
+
+    def test_the_provider_has_room_for_two_versions_of_every_variant(self):
+        parameters = self.template["Parameters"]
+        maxima = [p["Default"] for name, p in parameters.items() if name.endswith("ManagedMaximum")]
+        vcpus = sum(maxima) * parameters["ManagedMemoryMb"]["Default"] / 2048
+        self.assertEqual(len(maxima), 5)
+        self.assertGreaterEqual(self.infra["Parameters"]["CapacityProviderMaxVcpus"]["Default"], 2 * vcpus)
 
     def test_records_and_reservations_survive_a_zone(self):
         resources = self.infra["Resources"]

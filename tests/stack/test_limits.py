@@ -7,8 +7,9 @@ import json
 import unittest
 
 import combinations
+import yaml
 from evaluate import Stack
-from translated import ROOT, template
+from translated import ROOT, source, template
 
 MAX_TEMPLATE_BYTES = 1_000_000
 MAX_PARAMETERS = MAX_OUTPUTS = 200
@@ -37,6 +38,17 @@ class Limits(unittest.TestCase):
         self.assertLessEqual(len(translated["Description"]), MAX_DESCRIPTION)
         for name, parameter in translated["Parameters"].items():
             self.assertLessEqual(len(parameter.get("Description", "")), MAX_PARAMETER_DESCRIPTION, name)
+
+    def test_aliases_of_yaml_are_written_out_before_the_upload(self):
+        """CloudFormation takes none ("Template formats"); variants of a function have its variables by one."""
+        from samcli.yamlhelper import yaml_dump, yaml_parse
+
+        written = source()
+        uploaded = yaml_dump(written)
+        tokens = {type(token) for token in yaml.scan(uploaded)}
+        self.assertFalse(tokens & {yaml.AliasToken, yaml.AnchorToken})
+        self.assertEqual(yaml_parse(uploaded), written)
+        self.assertLessEqual(len(uploaded), MAX_TEMPLATE_BYTES)
 
     def test_roles_and_policies_are_within_iams_limits(self):
         for kafka in combinations.KAFKA:
@@ -71,7 +83,8 @@ class Limits(unittest.TestCase):
 
     def test_names_with_the_longest_prefix_are_within_the_limits(self):
         longest = "a" * 31
-        stack = Stack(template(), combinations.one(EnvPrefix=longest))
+        both = dict.fromkeys(("StorefrontCompute", "OrderCreateCompute"), "on-demand-and-managed")
+        stack = Stack(template(), combinations.one(EnvPrefix=longest, CapacityProviderArn=combinations.PROVIDER, **both))
         for name, function in stack.of_type("AWS::Lambda::Function").items():
             self.assertLessEqual(len(function["FunctionName"]), MAX_FUNCTION_NAME, name)
         for name, queue in stack.of_type("AWS::SQS::Queue").items():

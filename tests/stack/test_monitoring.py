@@ -119,9 +119,11 @@ class Alarms(unittest.TestCase):
     def test_every_kafka_mapping_has_an_alarm_of_its_lag(self):
         mapped = set()
         for mapping in self.resources("AWS::Lambda::EventSourceMapping").values():
-            function = mapping["FunctionName"]["Ref"].split(".")[0]
-            name = self.template["Resources"][function]["Properties"]["FunctionName"]
-            mapped.add(documents.text(name, self.template, PARAMETERS))
+            # A function, or the two of a condition.
+            named = mapping["FunctionName"].get("Fn::If", [None, mapping["FunctionName"]])[1:]
+            for function in named:
+                name = self.template["Resources"][function["Ref"].split(".")[0]]["Properties"]["FunctionName"]
+                mapped.add(documents.text(name, self.template, PARAMETERS))
         self.assertEqual({self.dimension(alarm, "FunctionName") for alarm in self.of("OffsetLag")}, mapped)
 
     def test_every_metric_of_an_alarm_is_emitted(self):

@@ -37,10 +37,11 @@ PASSWORDS = {
     "OtlpEndpoint": "http://otlp.example.test:4318",
     "OtlpHeaders": "a=b",
 }
+BOTH = {"CapacityProviderArn": combinations.PROVIDER} | dict.fromkeys(("StorefrontCompute", "OrderCreateCompute"), "on-demand-and-managed")
 STACKS = [
-    combinations.one(**WITH_FILES, **ROLES, **PASSWORDS),
-    combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE),
-    combinations.one("msk-iam", logins="tokens"),
+    combinations.one(**WITH_FILES, **ROLES, **PASSWORDS, **BOTH),
+    combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE, **BOTH),
+    combinations.one("msk-iam", logins="tokens", **BOTH),
 ]
 
 
@@ -53,7 +54,26 @@ def passed():
     return found
 
 
+def logins(**parameters):
+    """What each function that reads PostgreSQL has of its login."""
+    functions = Stack(template(), combinations.one(**parameters)).of_type("AWS::Lambda::Function")
+    found = {name: function.get("Environment", {}).get("Variables", {}) for name, function in functions.items()}
+    names = ("DATABASE_AUTH", "DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_SECRET_ARN")
+    return {name: {v: has[v] for v in names if v in has} for name, has in found.items() if "DATABASE_URL" in has}
+
+
 class Variables(unittest.TestCase):
+    def test_migrate_has_a_login_of_its_own_and_no_part_of_another(self):
+        secret = combinations.OWNER["MigrateDatabaseSecretArn"]
+        for ways in ({"logins": "secrets"}, {"logins": "tokens"}, {"DatabaseUser": "u", "DatabasePassword": "p"}):
+            others = logins(**ways)
+            of_all = others["OrderCreate"]
+            self.assertTrue(all(login == of_all for login in others.values()), others)
+            self.assertEqual(logins(**ways, **combinations.OWNER), others | {"Migrate": {"DATABASE_SECRET_ARN": secret}})
+        owner = {"DATABASE_AUTH": "iam", "DATABASE_USER": "owner"}
+        tokens = logins(logins="tokens")
+        self.assertEqual(logins(logins="tokens", **combinations.OWNER_USER), tokens | {"Migrate": owner})
+
     def test_a_function_reads_all_that_it_is_given(self):
         for name, variables in passed().items():
             read = set(functions.settings(name)) | OF_EVERY_FUNCTION

@@ -56,6 +56,11 @@ const CERTIFICATE: (&str, &str) = (
 );
 const CLUSTER: (&str, &str) = ("KafkaClusterArn", "arn:aws:kafka:ACCOUNT:cluster/sale/1");
 const KEY: (&str, &str) = ("SecretsKeyArn", "arn:aws:kms:ACCOUNT:key/1");
+const PLAINTEXT: (&str, &str) = ("KafkaSecurity", "plaintext");
+const PROVIDER: (&str, &str) = (
+    "CapacityProviderArn",
+    "arn:aws:lambda:ACCOUNT:capacity-provider:sale",
+);
 const SASL: (&str, &str) = ("KafkaSecurity", "sasl_ssl");
 const SSL: (&str, &str) = ("KafkaSecurity", "ssl");
 
@@ -122,6 +127,52 @@ fn a_cluster_of_msk_is_read_at_its_local_address() {
     }
 }
 
+/// The functions on managed instances have an API of their own, and the mapping of orders invokes the
+/// function that the parameter names first.
+#[test]
+fn variants_on_managed_instances_stand_in_for_functions() {
+    let steps = [
+        ("on-demand", &["Api"][..], "OrderCreate"),
+        (
+            "on-demand-and-managed",
+            &["Api", "ManagedApi"],
+            "OrderCreate",
+        ),
+        (
+            "managed-and-on-demand",
+            &["Api", "ManagedApi"],
+            "OrderCreateManaged",
+        ),
+        ("managed", &["ManagedApi"], "OrderCreateManaged"),
+    ];
+    for (kinds, apis, consumer) in steps {
+        let compute = ["StorefrontCompute", "OrderCreateCompute"].map(|name| (name, kinds));
+        let app = resolved(&[PLAINTEXT, PROVIDER, compute[0], compute[1]]).unwrap();
+        let found: Vec<&str> = app.apis.iter().map(|api| api.id.as_str()).collect();
+        assert_eq!(found, apis, "{kinds}");
+        for api in &app.apis {
+            assert_eq!(api.routes.len(), 21, "{kinds}: {}", api.id);
+            for route in &api.routes {
+                let is_managed = route.function.ends_with("Managed");
+                assert_eq!(is_managed, api.id == "ManagedApi", "{}", route.function);
+            }
+        }
+        assert_eq!(app.kafka.len(), 2, "{kinds}: a mapping for each topic");
+        assert_eq!(app.kafka[0].function, consumer, "{kinds}");
+        for function in app.functions.values() {
+            let Some(of) = function.id.strip_suffix("Managed") else {
+                continue;
+            };
+            assert!(function.managed.is_some(), "{}", function.id);
+            if let Some(on_demand) = app.functions.get(of) {
+                assert_eq!(function.environment, on_demand.environment, "{of}");
+            }
+        }
+        let variants = app.functions.keys().filter(|id| id.ends_with("Managed"));
+        assert_eq!(variants.count(), if kinds == "on-demand" { 0 } else { 5 });
+    }
+}
+
 #[test]
 fn parameters_that_contradict_each_other_are_refused() {
     for (parameters, words) in [
@@ -129,6 +180,10 @@ fn parameters_that_contradict_each_other_are_refused() {
         (&[SASL, LOGIN, CLUSTER], "rule MskLogin: "),
         (&[("KafkaSecurity", "iam")], "rule KafkaTokensAreForMsk: "),
         (&[SSL, ("VpcSubnetA", "subnet-0a")], "rule NetworkIsWhole: "),
+        (
+            &[PLAINTEXT, ("StorefrontCompute", "managed")],
+            "rule ManagedHasProvider: ",
+        ),
     ] {
         let found = resolved(parameters).unwrap_err();
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();

@@ -54,6 +54,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("DatabaseAuth", "iam"),
     ("DatabaseUser", "writer"),
     ("DatabaseResourceId", "cluster-ABC"),
+    ("MigrateDatabaseUser", "owner"),
     (
         "DatabaseUrl",
         "postgres://127.0.0.1/usher?sslmode=verify-full",
@@ -84,6 +85,10 @@ const TOKENS: &[(&str, &str)] = &[
 const PASSWORDS: &[(&str, &str)] = &[
     ("DatabaseUser", "writer"),
     ("DatabasePassword", "#?%@:/"),
+    (
+        "MigrateDatabaseSecretArn",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:owner",
+    ),
     ("DatabaseUrl", "postgres://127.0.0.1/usher"),
     ("RedisGateUser", "gate"),
     ("RedisGatePassword", "#?%@:/"),
