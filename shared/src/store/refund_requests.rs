@@ -52,9 +52,9 @@ pub enum Assigned {
     /// caller settles the gate by the row.
     Yes {
         /// The payment.
-        payment: PaymentRow,
+        payment: Box<PaymentRow>,
         /// Its order.
-        order: OrderRow,
+        order: Box<OrderRow>,
     },
     /// It waits for no order: it is applied, or to be refunded.
     NotWaiting(PaymentRow),
@@ -184,8 +184,8 @@ impl Store {
             }
             return Ok(if payment.order == order {
                 Assigned::Yes {
-                    payment,
-                    order: row,
+                    payment: Box::new(payment),
+                    order: Box::new(row),
                 }
             } else {
                 Assigned::NotWaiting(payment)
