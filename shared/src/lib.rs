@@ -14,6 +14,8 @@
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
+//! | [`https`] (feature `https`) | a small HTTP client with TLS |
+//! | [`signature`] (feature `signature`) | signatures of the payment provider's requests, both ways |
 //! | [`store`] (feature `postgres`) | Postgres, the source of truth |
 //! | `reconcile` (features `redis`, `postgres`) | settles the gate by rows of Postgres |
 //! | `refill` (features `redis`, `postgres`) | fills a gate that lost its state from Postgres |
@@ -30,6 +32,8 @@ pub mod cache;
 pub mod config;
 #[cfg(feature = "redis")]
 pub mod gate;
+#[cfg(feature = "https")]
+pub mod https;
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -37,6 +41,8 @@ pub mod reconcile;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 pub mod refill;
 pub mod sale;
+#[cfg(feature = "signature")]
+pub mod signature;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 #[cfg(feature = "telemetry")]

@@ -182,6 +182,7 @@ ROLES = {
         *GATE,
         *CACHE,
         *OTLP,
+        stored("RefundSecretArn"),
         *sends("TickDeadLetters", LAMBDA_DEAD_LETTERS),
     ],
     "TimeoutCloserTickRole": tick("TimeoutCloser", "TickDeadLetters"),

@@ -62,6 +62,8 @@ SECRETS = {
     "RedisGateSecretArn": secret("gate"),
     "RedisCacheSecretArn": f"arn:aws:ssm:{ACCOUNT}:parameter/sale/cache",
     "PaymentWebhookSecretArn": secret("payments"),
+    "RefundUrl": "https://provider.example.test/refunds",
+    "RefundSecretArn": secret("refunds"),
     "OtlpEndpoint": "https://otlp.example.test:4318",
     "OtlpHeadersSecretArn": secret("otlp"),
     "SecretsKeyArn": SECRETS_KEY,

@@ -12,6 +12,7 @@ DATABASE_TOKENS = {"DatabaseAuth": "iam", "DatabaseUser": "writer", "DatabaseRes
 GATE = {"RedisGateAuth": "iam", "RedisGateUser": "gate", "RedisGateArn": combinations.TOKENS["RedisGateArn"]}
 CACHE = {"RedisCacheAuth": "iam", "RedisCacheUser": "cache", "RedisCacheArn": combinations.TOKENS["RedisCacheArn"]}
 LONG = "sixteen-characters"
+REFUNDS = "https://provider.example.test/refunds"
 
 # Rule, parameters that it refuses, words of its sentence.
 REFUSED = [
@@ -48,6 +49,8 @@ REFUSED = [
     ("ManagedHasProvider", one(StorefrontCompute="managed"), "need CapacityProviderArn"),
     ("ManagedHasProvider", one(OrderCreateCompute="on-demand-and-managed"), "need CapacityProviderArn"),
     ("NextPaymentKeyHasFirst", one(logins="secrets", PaymentWebhookSecretNext=LONG), "goes with PaymentWebhookSecret"),
+    ("RefundsAreSigned", one(RefundUrl=REFUNDS), "needs RefundSecretArn"),
+    ("NextRefundKeyHasFirst", one(RefundSecretNext=LONG), "goes with RefundSecret"),
     ("TraceHeadersComeFromOnePlace", one(logins="secrets", OtlpHeaders="a=b"), "not both"),
     ("TraceHeadersHaveEndpoint", one(OtlpHeaders="a=b"), "need OtlpEndpoint"),
 ]
@@ -70,6 +73,8 @@ ACCEPTED = [
     one("tls", TlsCertificateFile="c.pem", TlsKeyFile="k.pem"),
     one("plaintext", KafkaSecretArn=KAFKA_SECRET),
     one(PaymentWebhookSecretNext=LONG),
+    one(RefundUrl=REFUNDS, RefundSecret=LONG, RefundSecretNext=LONG),
+    one(RefundSecretArn=secret("refunds")),
     one(StorefrontEnabled="false", PaymentWebhookSecret="", KafkaSecretArn=KAFKA_SECRET),
     one(OtlpEndpoint="http://otlp:4318", OtlpHeaders="a=b"),
 ]

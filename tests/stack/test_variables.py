@@ -34,6 +34,9 @@ PASSWORDS = {
     "KafkaUsername": "u",
     "KafkaPassword": "p",
     "PaymentWebhookSecretNext": "sixteen-characters",
+    "RefundUrl": "https://provider.example.test/refunds",
+    "RefundSecret": "sixteen-characters",
+    "RefundSecretNext": "sixteen-characters",
     "OtlpEndpoint": "http://otlp.example.test:4318",
     "OtlpHeaders": "a=b",
 }

@@ -320,6 +320,27 @@ impl ApiClient {
         self.client_log.write("pay", line);
         answer
     }
+
+    /// Requests a refund of a paid order, as an operator with the scope `payments:write`. `None`:
+    /// all that is left.
+    pub async fn refund(
+        &self,
+        operator: &Buyer,
+        order: &str,
+        amount_cents: Option<i64>,
+        key: &str,
+    ) -> Answer {
+        let mut body = json!({ "note": "requested by the demo" });
+        if let Some(cents) = amount_cents {
+            body["amount_cents"] = cents.into();
+        }
+        let request = self
+            .post(&format!("/orders/{order}/refunds"))
+            .bearer_auth(&operator.token)
+            .header("Idempotency-Key", key)
+            .json(&body);
+        self.send("POST /orders/{number}/refunds", request).await
+    }
 }
 
 /// Signature of the payment provider: HMAC-SHA256 over timestamp, dot and body.

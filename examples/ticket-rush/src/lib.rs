@@ -16,6 +16,7 @@
 //! | [`api`] | the HTTP API, as buyers and the payment provider use it |
 //! | [`client_log`] | the log of all requests and answers, for the audit |
 //! | [`prepare`] | setup of an environment: keys, topics, tables |
+//! | [`provider`] | the payment provider's side of refunds |
 //! | [`moving_address`] | the address of a database that fails over |
 //! | [`remove`] | removal of an environment from the servers |
 //!
@@ -31,6 +32,7 @@ pub mod locations;
 pub mod locks;
 pub mod moving_address;
 pub mod prepare;
+pub mod provider;
 pub mod remove;
 pub mod servers;
 pub mod shutdown;

@@ -5,8 +5,8 @@
 //! 1. [`http`] reads it, bounds its body and finds its [`http::Route`]; an error is answered as a
 //!    problem document (RFC 9457).
 //! 2. [`identity`] takes the caller from the claims that the gateway's JWT authorizer verified.
-//! 3. One of [`programs`], [`orders`], [`payments`], [`api_calls`], [`parked`] or [`gaps`] handles
-//!    it.
+//! 3. One of [`programs`], [`orders`], [`payments`], [`refunds`], [`api_calls`], [`parked`] or
+//!    [`gaps`] handles it.
 //! 4. [`kafka`] publishes an order, behind the trait [`kafka::PublishOrders`].
 //! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
 //! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
@@ -31,6 +31,7 @@ pub mod parked;
 pub mod payments;
 pub mod programs;
 pub mod rebuild;
+pub mod refunds;
 mod traces;
 
 mod app;

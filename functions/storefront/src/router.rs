@@ -8,7 +8,7 @@ use shared::sale::ProgramStatus;
 use crate::app::App;
 use crate::emission::Caller;
 use crate::http::{Call, HttpEvent, HttpResponse, Problem, Reply, Route, now_ms};
-use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, traces};
+use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, refunds, traces};
 
 /// Response header with the identity of the process that answered.
 pub const INSTANCE_HEADER: &str = "x-instance-id";
@@ -83,6 +83,11 @@ impl App {
             Route::Payment => payments::receive(self, call).await,
             Route::Payments => payments::list(self, call).await,
             Route::RefundedPayment(id) => payments::refunded(self, &id, call).await,
+            Route::AssignPayment(id) => refunds::assign(self, &id, call).await,
+            Route::CreateRefund(number) => refunds::create(self, &number, call).await,
+            Route::Refunds => refunds::list(self, call).await,
+            Route::RecordedRefund(id) => refunds::recorded(self, &id, call).await,
+            Route::RetryRefund(id) => refunds::retry(self, &id, call).await,
             Route::ApiCalls => api_calls::search(self, call).await,
             Route::ApiStatistics => api_calls::statistics(self, call).await,
             Route::ParkedList => parked::list(self, call).await,

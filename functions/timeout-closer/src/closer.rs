@@ -1,6 +1,6 @@
 //! The adapters of the process: gate, store, stream of program changes, tracer.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use shared::access::Access;
@@ -11,6 +11,7 @@ use shared::store::{OrderRow, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
 use crate::closing_span::{ClosedBy, closing_span};
+use crate::refunds::{HttpProvider, RefundProvider};
 use crate::settings::Settings;
 
 /// Time limit of one call to Redis.
@@ -26,6 +27,8 @@ pub struct Closer {
     pub store: Store,
     /// Publishes changes of programs.
     pub changes: Announcer,
+    /// The payment provider's refunds; `None`: operators record them.
+    pub refunds: Option<Arc<dyn RefundProvider>>,
     /// Exports spans.
     pub tracer: Tracer,
     /// When this process began its last sweep.
@@ -44,6 +47,10 @@ impl Closer {
         )?;
         let changes =
             streams.changed_announcer(access.cache(&streams.redis, streams.timeout)?, names);
+        let refunds = match &settings.refunds {
+            Some(provider) => Some(Arc::new(HttpProvider::open(provider, access)?) as _),
+            None => None,
+        };
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);
         Ok(Self {
@@ -51,6 +58,7 @@ impl Closer {
             gate,
             store,
             changes,
+            refunds,
             tracer,
             last_sweep: Mutex::new(None),
         })

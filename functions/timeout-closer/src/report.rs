@@ -85,6 +85,20 @@ pub struct SweepReport {
     pub unmatched: u64,
     /// Payments to refund.
     pub to_refund: u64,
+    /// Payments that met no order in time and are to be refunded since this sweep.
+    pub given_up: u64,
+    /// Refunds requested by this sweep, of payments that pay no order.
+    pub refunds_requested: u64,
+    /// Refunds that the provider has made.
+    pub refunded: u64,
+    /// Refunds that the provider has refused.
+    pub refused: u64,
+    /// Refunds that it has not decided. They are sent again.
+    pub refunds_failed: u64,
+    /// Refunds that are not ended.
+    pub refunds_waiting: u64,
+    /// Refused refunds in all. Each needs an operator.
+    pub refunds_refused: u64,
 }
 
 impl TickReport {
@@ -114,7 +128,13 @@ impl TickReport {
                 .count("ParkedRecords", sweep.parked)
                 .count("OverdueOrders", sweep.overdue)
                 .count("UnmatchedPayments", sweep.unmatched)
-                .count("PaymentsToRefund", sweep.to_refund);
+                .count("PaymentsToRefund", sweep.to_refund)
+                .count("PaymentsGivenUp", sweep.given_up)
+                .count("RefundsRequested", sweep.refunds_requested)
+                .count("RefundsMade", sweep.refunded)
+                .count("RefundsFailed", sweep.refunds_failed)
+                .count("RefundsWaiting", sweep.refunds_waiting)
+                .count("RefundsRefused", sweep.refunds_refused);
         }
         line.emit();
     }

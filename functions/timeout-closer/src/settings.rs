@@ -8,6 +8,8 @@ use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 use shared::telemetry::traces::TraceSettings;
 
+use crate::refunds::HttpProviderSettings;
+
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -35,6 +37,10 @@ pub struct Settings {
     pub sweep_limit: u32,
     /// Maximum changes of programs per page.
     pub publish_limit: u32,
+    /// The payment provider's refunds; `None`: operators record them.
+    pub refunds: Option<HttpProviderSettings>,
+    /// A payment whose order is not stored within this time is refunded.
+    pub unmatched_refund_after: Duration,
     /// Export of spans; `None` if switched off.
     pub traces: Option<TraceSettings>,
     /// Certificates, logins and secrets.
@@ -48,11 +54,14 @@ impl Settings {
             let names = reader.names();
             let redis = reader.redis("REDIS_GATE");
             let streams = ProgramStreams::read(reader);
+            let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55);
             let database = reader.postgres("DATABASE");
             let traces = TraceSettings::read(reader, "timeout-closer");
+            let (refunds, keys) = HttpProviderSettings::read(reader, timeout).unzip();
             let logins = [&redis, &streams.redis, &database];
             let needed = Needed {
                 logins: logins.map(|server| server.login.clone()).into(),
+                keys,
                 texts: traces.iter().filter_map(TraceSettings::secret).collect(),
                 ..Needed::default()
             };
@@ -61,17 +70,29 @@ impl Settings {
                 streams,
                 database,
                 connections: Execution::read(reader).connections(reader, 1),
-                timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55),
+                timeout,
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
                 claim_limit: reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256),
                 lease: reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000),
                 sweep_every: reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60),
                 sweep_limit: reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500),
                 publish_limit: reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100),
+                refunds,
+                unmatched_refund_after: reader.seconds_or(
+                    "UNMATCHED_REFUND_SECONDS",
+                    60..=2_592_000,
+                    86_400,
+                ),
                 traces,
                 access: AccessSettings::read(reader, needed),
                 names,
             }
         })
+    }
+
+    /// Time limit of a request to the payment provider.
+    pub(crate) fn refund_timeout(&self) -> Duration {
+        let refunds = self.refunds.as_ref();
+        refunds.map_or(Duration::ZERO, HttpProviderSettings::timeout)
     }
 }

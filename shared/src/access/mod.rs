@@ -10,6 +10,8 @@
 //! server before it makes the new version the current one.
 
 mod error;
+#[cfg(feature = "https")]
+mod https;
 mod keys;
 mod login;
 mod open;

@@ -19,7 +19,10 @@ impl Access {
         let settings = settings
             .clone()
             .with_certificates(&certificates.authorities, identity)
-            .map_err(|error| SourceError::Certificates(error.to_string()))?;
+            .map_err(|error| {
+                let text = format!("certificates for the collector of traces: {error}");
+                SourceError::Certificates(text)
+            })?;
         let Some(secret) = settings.secret() else {
             return Ok(Some(settings));
         };

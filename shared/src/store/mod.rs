@@ -11,7 +11,9 @@
 //! | `outbox` | program changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one statement or transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
-//! | `payment_book` | payments for operators, and their refunds |
+//! | `payment_book` | payments for operators |
+//! | `refunds` | refunds: handed out to the provider, each until its answer |
+//! | `refund_requests` | what operators decide: refunds of paid orders, payments assigned to orders |
 //! | `sweep` | overdue and dirty orders that a crash left |
 //! | `lookup` | orders, the progress of order-create, and backlogs |
 //! | `keyed_orders` | orders by their clients' keys, for a gate that has lost its keys |
@@ -60,6 +62,8 @@ pub(crate) mod pool;
 mod program_changes;
 mod programs;
 pub(crate) mod progress;
+mod refund_requests;
+mod refunds;
 mod retry;
 mod roles;
 mod row;
@@ -88,6 +92,10 @@ pub use parked::{
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
+pub use refund_requests::{Assigned, RefundRequest, RefundRequested};
+pub use refunds::{
+    HandedOut, RefundCounts, RefundDone, RefundFilter, RefundId, RefundRow, RefundState,
+};
 pub use roles::Roles;
 pub use row::OrderRow;
 

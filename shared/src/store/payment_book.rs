@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 
 use super::columns::{number_column, word_column};
+use super::refunds::{RefundDone, RefundFilter, RefundState};
 use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{Store, StoreError};
 use crate::message::{Cents, OrderNumber, UserId, from_digits, number_values, word_value};
@@ -35,7 +36,7 @@ word_value! {
     ToRefund = "to_refund",
     /// To be refunded: its amount differs from the order's.
     AmountDiffers = "amount_differs",
-    /// An operator has recorded the refund.
+    /// Refunded, by the provider or as an operator has recorded.
     Refunded = "refunded",
 }
 
@@ -72,8 +73,12 @@ pub struct PaymentRow {
     pub reference: String,
     /// The order it is for.
     pub order: OrderNumber,
+    /// The order that the provider reported, if an operator has assigned the payment to another.
+    pub reported_order: Option<OrderNumber>,
     /// Amount paid.
     pub amount: Cents,
+    /// What of the amount is refunded.
+    pub refunded: Cents,
     /// Its state.
     pub state: PaymentState,
     /// An earlier payment has the same reference.
@@ -93,6 +98,8 @@ pub enum Refunded {
     Yes(PaymentRow),
     /// The payment is not due for a refund: it is applied, or its order may still be stored.
     NotDue(PaymentRow),
+    /// The refund is handed out to the provider. Its answer decides, or the end of the lease.
+    HandedOut(PaymentRow),
     /// There is no such payment.
     Missing,
 }
@@ -121,7 +128,8 @@ impl Store {
         Ok(query.fetch_optional(&self.pool).await?)
     }
 
-    /// Records the refund of a payment.
+    /// Records that an operator has returned a payment that is to be refunded. Ends its refund, if
+    /// there is one, so that it is not handed out (again).
     pub async fn refunded(
         &self,
         id: PaymentId,
@@ -145,14 +153,37 @@ impl Store {
             if row.state == PaymentState::Refunded {
                 return Ok(Refunded::Yes(row));
             }
-            // Its order has ended since the UPDATE ran.
-            if !stale.is_due(matches!(
+            let is_due = matches!(
                 row.state,
                 PaymentState::ToRefund | PaymentState::AmountDiffers
-            )) {
+            );
+            if is_due && self.end_refund(id, by, note).await? {
+                return Ok(Refunded::HandedOut(row));
+            }
+            // Its order has ended since the UPDATE ran, or its refund is recorded.
+            if !stale.is_due(is_due) {
                 return Ok(Refunded::NotDue(row));
             }
         }
+    }
+
+    /// Records an operator's note with the refund of a payment that pays no order, if it has one.
+    /// Returns whether the refund is handed out.
+    async fn end_refund(
+        &self,
+        payment: PaymentId,
+        by: &UserId,
+        note: &str,
+    ) -> Result<bool, StoreError> {
+        let filter = RefundFilter {
+            payment: Some(payment),
+            ..RefundFilter::default()
+        };
+        let Some(refund) = self.refunds(&filter, None, 1).await?.pop() else {
+            return Ok(false);
+        };
+        let done = self.refund_done_by(refund.id, by, note).await?;
+        Ok(done == RefundDone::Unchanged && refund.state == RefundState::HandedOut)
     }
 }
 
@@ -172,7 +203,9 @@ impl FromRow<'_, PgRow> for PaymentRow {
             id: row.try_get("id")?,
             reference: row.try_get("reference")?,
             order: row.try_get("order_number")?,
+            reported_order: row.try_get("reported_order")?,
             amount: row.try_get("amount_cents")?,
+            refunded: row.try_get("refunded_cents")?,
             state: row.try_get("status")?,
             reused: row.try_get("reused")?,
             received_ms: row.try_get("received_ms")?,

@@ -28,6 +28,20 @@ pub(crate) enum Event {
     Cancel { order: String },
     /// An answer to a payment provider's webhook.
     Pay(Paid),
+    /// A payment provider takes the refunds of this sale.
+    Provider,
+    /// The provider has returned money, once for this key.
+    Refund(Returned),
+}
+
+/// Money that the provider has returned.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Returned {
+    pub key: String,
+    pub reference: String,
+    /// The order that the request named.
+    pub order: String,
+    pub amount_cents: i64,
 }
 
 /// An answer to "order these seats".
@@ -107,6 +121,20 @@ impl Log {
         self.events
             .iter()
             .filter_map(|e| if let Event::Pay(p) = e { Some(p) } else { None })
+    }
+
+    /// What the provider has returned.
+    pub(crate) fn returned(&self) -> impl Iterator<Item = &Returned> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Refund(refund) => Some(refund),
+            _ => None,
+        })
+    }
+
+    /// Whether a provider takes refunds.
+    pub(crate) fn has_provider(&self) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| matches!(event, Event::Provider))
     }
 
     /// Orders that a buyer tried to cancel, whatever the answer.

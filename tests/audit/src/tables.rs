@@ -88,9 +88,32 @@ pub(crate) struct SeatRow {
 #[derive(Debug, Clone)]
 pub(crate) struct Payment {
     pub reference: String,
+    /// The order that it is for; an operator may have assigned it to this one.
     pub order: String,
+    /// The order that the provider named.
+    pub reported: String,
     pub amount_cents: i64,
     pub status: String,
+    /// What refunds claim of the amount.
+    pub claimed_cents: i64,
+    /// What of that is refunded.
+    pub refunded_cents: i64,
+    /// An operator returned it, and recorded that.
+    pub by_operator: bool,
+    /// It pays its order, or did until it was refunded.
+    pub pays: bool,
+}
+
+/// A row of `refunds`.
+#[derive(Debug, Clone)]
+pub(crate) struct Refund {
+    pub id: String,
+    /// Reference, reported order and amount of its payment.
+    pub payment: (String, String, i64),
+    pub amount_cents: i64,
+    pub state: String,
+    /// An operator returned the money, and recorded that.
+    pub by_operator: bool,
 }
 
 /// A parked message.
@@ -107,6 +130,7 @@ pub(crate) struct Tables {
     pub orders: BTreeMap<String, Order>,
     pub seats: Vec<SeatRow>,
     pub payments: Vec<Payment>,
+    pub refunds: Vec<Refund>,
     pub parked: Vec<Parked>,
     /// Committed orders by which the gate is not settled.
     pub unsettled: Vec<String>,
@@ -117,7 +141,7 @@ impl Tables {
         self.orders.values().filter(|o| o.live())
     }
 
-    /// The row of a payment. Several payments may share a reference.
+    /// The row of a payment, by the order that the provider named. Several payments may share a reference.
     pub(crate) fn payment(
         &self,
         reference: &str,
@@ -125,7 +149,7 @@ impl Tables {
         amount_cents: i64,
     ) -> Option<&Payment> {
         self.payments.iter().find(|p| {
-            p.reference == reference && p.order == order && p.amount_cents == amount_cents
+            p.reference == reference && p.reported == order && p.amount_cents == amount_cents
         })
     }
 
@@ -207,8 +231,27 @@ async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
         Ok(Payment {
             reference: r.try_get("reference")?,
             order: r.try_get("order_number")?,
+            reported: r.try_get("reported")?,
             amount_cents: r.try_get("amount_cents")?,
             status: r.try_get("status")?,
+            claimed_cents: r.try_get("claimed")?,
+            refunded_cents: r.try_get("refunded")?,
+            by_operator: r.try_get("by_operator")?,
+            pays: r.try_get("pays")?,
+        })
+    })
+    .await?;
+    let refunds = rows(db, include_str!("sql/refunds.sql"), |r| {
+        Ok(Refund {
+            id: r.try_get("id")?,
+            payment: (
+                r.try_get("reference")?,
+                r.try_get("reported")?,
+                r.try_get("payment_cents")?,
+            ),
+            amount_cents: r.try_get("amount_cents")?,
+            state: r.try_get("state")?,
+            by_operator: r.try_get("by_operator")?,
         })
     })
     .await?;
@@ -228,6 +271,7 @@ async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
         orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
         seats,
         payments,
+        refunds,
         parked,
         unsettled,
     })

@@ -12,7 +12,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.json");
 
 /// Values under which a function reads further variables, or accepts more: of a variable with several
 /// bounds the last ones are written down.
-const VARIANTS: [&[(&str, &str)]; 5] = [
+const VARIANTS: [&[(&str, &str)]; 6] = [
     &[],
     &[("KAFKA_SECURITY", "sasl_ssl")],
     &[
@@ -20,6 +20,7 @@ const VARIANTS: [&[(&str, &str)]; 5] = [
         ("OTEL_TRACES_SAMPLER", "traceidratio"),
     ],
     &[("AWS_LAMBDA_MAX_CONCURRENCY", "8")],
+    &[("REFUND_URL", "http://127.0.0.1:18085/refunds")],
     &[
         ("API_CALLS_ENABLED", "true"),
         ("PROGRAM_CACHE_READER", "true"),

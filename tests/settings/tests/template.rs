@@ -42,6 +42,11 @@ const SECRETS: &[(&str, &str)] = &[
         "PaymentWebhookSecretArn",
         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pay",
     ),
+    ("RefundUrl", "https://127.0.0.1/refunds"),
+    (
+        "RefundSecretArn",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:refund",
+    ),
     ("OtlpEndpoint", "https://127.0.0.1:4318"),
     ("TracesSampler", "traceidratio"),
     (

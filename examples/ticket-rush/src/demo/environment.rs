@@ -13,6 +13,7 @@ use ticket_rush::keys::Keys;
 use ticket_rush::locks::{DataFolderLock, EnvironmentLock, host_of};
 use ticket_rush::moving_address::MovingAddress;
 use ticket_rush::prepare::prepare;
+use ticket_rush::provider::RefundProvider;
 use ticket_rush::remove::remove;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -27,6 +28,8 @@ use crate::{DemoOptions, Faults, output};
 
 /// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
+/// Key of the provider's refunds.
+const REFUND_SECRET: &str = "of-refunds-in-the-demo-only";
 /// Maximum number of requests in flight: no more than the concurrency of payments, the smallest one
 /// that buyers use, so that the host refuses none.
 const MAX_IN_FLIGHT: usize = 24;
@@ -43,6 +46,8 @@ pub(crate) struct DemoEnvironment {
     pub folder: PathBuf,
     keys: Keys,
     pub api: ApiClient,
+    /// Takes refunds. `None` where the sale begins on an earlier version, which sends none.
+    pub provider: Option<RefundProvider>,
     /// The address of a database that fails over.
     pub database: Option<MovingAddress>,
     /// Held until the audit has ended.
@@ -77,6 +82,17 @@ impl DemoEnvironment {
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_string()));
         environment.parameters = parameters.to_vec();
         let client_log = ClientLog::create(&folder)?;
+        let provider = match &options.from {
+            Some(_) => None,
+            None => Some(RefundProvider::start(REFUND_SECRET, client_log.clone()).await?),
+        };
+        if let Some(provider) = &provider {
+            environment.parameters.extend([
+                ("RefundUrl".to_owned(), provider.url()),
+                ("RefundSecret".to_owned(), REFUND_SECRET.to_owned()),
+                ("RefundTimeoutMs".to_owned(), "2000".to_owned()),
+            ]);
+        }
         output::title(&format!("Environment \"{}\"", environment.prefix));
         let mut first = match &options.from {
             Some(from) => upgrade::earlier(&environment, from)?,
@@ -93,6 +109,7 @@ impl DemoEnvironment {
             first,
             folder,
             keys,
+            provider,
             database,
             _locks: (checkout, owned),
         })

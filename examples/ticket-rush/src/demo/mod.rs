@@ -13,6 +13,7 @@ mod failover;
 mod faults;
 mod plan;
 mod program_change;
+mod refunds;
 mod statistics;
 mod status_table;
 mod tally;
@@ -156,6 +157,9 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
     ));
     let accepted = completion::all_final(&rush, Duration::from_secs(90)).await?;
     output::done(&format!("{accepted} accepted orders, all final"));
+    if env.provider.is_some() {
+        refunds::of_paid_orders(env, &rush).await?;
+    }
     completion::no_leftovers(env, Duration::from_secs(40)).await?;
     let status = status_client.status().await?;
     status_table::show(&status);

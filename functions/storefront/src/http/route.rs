@@ -31,6 +31,16 @@ pub enum Route {
     Payments,
     /// `POST /payments/{id}/refunded`
     RefundedPayment(String),
+    /// `POST /payments/{id}/assign`
+    AssignPayment(String),
+    /// `POST /orders/{number}/refunds`
+    CreateRefund(String),
+    /// `GET /refunds`
+    Refunds,
+    /// `POST /refunds/{id}/refunded`
+    RecordedRefund(String),
+    /// `POST /refunds/{id}/retry`
+    RetryRefund(String),
     /// `GET /api-calls`
     ApiCalls,
     /// `GET /api-calls/statistics`
@@ -67,6 +77,11 @@ const ROUTES: [Row; Route::COUNT] = [
     ("GET", "/payments", |_| Route::Payments),
     ("POST", "/payments", |_| Route::Payment),
     ("POST", "/payments/{id}/refunded", Route::RefundedPayment),
+    ("POST", "/payments/{id}/assign", Route::AssignPayment),
+    ("POST", "/orders/{number}/refunds", Route::CreateRefund),
+    ("GET", "/refunds", |_| Route::Refunds),
+    ("POST", "/refunds/{id}/refunded", Route::RecordedRefund),
+    ("POST", "/refunds/{id}/retry", Route::RetryRefund),
     ("GET", "/api-calls", |_| Route::ApiCalls),
     ("GET", "/api-calls/statistics", |_| Route::ApiStatistics),
     ("GET", "/parked", |_| Route::ParkedList),
@@ -79,7 +94,7 @@ const ROUTES: [Row; Route::COUNT] = [
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 26;
 
     /// Finds the route and its path in template.yaml, which is the same for every order and
     /// program. `path` excludes the stage.
@@ -121,6 +136,11 @@ impl Route {
             | Self::ResumeSale(_)
             | Self::Payments
             | Self::RefundedPayment(_)
+            | Self::AssignPayment(_)
+            | Self::CreateRefund(_)
+            | Self::Refunds
+            | Self::RecordedRefund(_)
+            | Self::RetryRefund(_)
             | Self::ApiCalls
             | Self::ApiStatistics
             | Self::ParkedList
@@ -142,6 +162,7 @@ impl Route {
             Self::CreateOrder(_) => &["wait"],
             Self::Orders => &["before", "limit"],
             Self::Payments => &["after", "limit", "order", "reference", "state"],
+            Self::Refunds => &["after", "limit", "order", "state"],
             Self::ApiCalls => &[
                 "after", "from", "ip", "limit", "route", "status", "to", "url", "user",
             ],
@@ -212,6 +233,23 @@ mod tests {
             route("POST", "/payments/3/refunded"),
             Ok(Route::RefundedPayment("3".into()))
         );
+        assert_eq!(
+            route("POST", "/payments/3/assign"),
+            Ok(Route::AssignPayment("3".into()))
+        );
+        assert_eq!(
+            route("POST", "/orders/9/refunds"),
+            Ok(Route::CreateRefund("9".into()))
+        );
+        assert_eq!(route("GET", "/refunds"), Ok(Route::Refunds));
+        assert_eq!(
+            route("POST", "/refunds/3/refunded"),
+            Ok(Route::RecordedRefund("3".into()))
+        );
+        assert_eq!(
+            route("POST", "/refunds/3/retry"),
+            Ok(Route::RetryRefund("3".into()))
+        );
         assert_eq!(route("GET", "/api-calls"), Ok(Route::ApiCalls));
         assert_eq!(
             route("GET", "/api-calls/statistics"),
@@ -267,6 +305,11 @@ mod tests {
             ("POST", "/payments"),
             ("GET", "/payments"),
             ("POST", "/payments/{id}/refunded"),
+            ("POST", "/payments/{id}/assign"),
+            ("POST", "/orders/{number}/refunds"),
+            ("GET", "/refunds"),
+            ("POST", "/refunds/{id}/refunded"),
+            ("POST", "/refunds/{id}/retry"),
             ("GET", "/api-calls"),
             ("GET", "/api-calls/statistics"),
             ("GET", "/gaps"),

@@ -4,7 +4,6 @@
 //! order is recorded as to be refunded ([`list`], [`refunded`]).
 
 mod operators;
-pub mod signature;
 
 pub(crate) use operators::view;
 pub use operators::{list, refunded};
@@ -13,9 +12,9 @@ use serde_json::json;
 use shared::access::SourceError;
 use shared::config::Secret;
 use shared::message::{Cents, OrderNumber};
+use shared::signature::{self, SignatureError};
 use shared::store::{Payment, PaymentResult};
 use shared::telemetry::MetricLine;
-use signature::SignatureError;
 
 use crate::app::App;
 use crate::http::{Call, Problem, Reply, is_line, now_ms};

@@ -8,13 +8,11 @@ use shared::store::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refunded
 
 use super::{REFERENCE, reference};
 use crate::app::App;
-use crate::http::{Call, Cursor, Problem, Reply, is_line, time};
+use crate::http::{Call, Cursor, Problem, Reply, time};
+use crate::refunds::{checked_note, handed_out};
 
 /// Marks the cursors of this list.
 const LIST: u8 = 2;
-
-/// Maximum length of a note, characters.
-const MAX_NOTE: usize = 200;
 
 /// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer
 /// leads to the next page; it is null on the last one.
@@ -48,15 +46,7 @@ pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem
         || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
     let id: PaymentId = id.parse().map_err(|_| missing())?;
     let RefundBody { note } = call.json()?;
-    let note = note.trim();
-    if !is_line(note, MAX_NOTE) {
-        let detail = format!(
-            "note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's \
-             reference"
-        );
-        let title = "A refund is recorded with a note";
-        return Err(Problem::new(422, "invalid_refund", title, detail));
-    }
+    let note = checked_note(&note)?;
     match app.store.refunded(id, &user, note).await? {
         Refunded::Yes(payment) => {
             tracing::info!(payment = %id, order = %payment.order, by = user.as_str(), "refunded");
@@ -69,6 +59,10 @@ pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem
             let title = "The payment is not to be refunded";
             Err(Problem::conflict("not_to_refund", title, detail).with("state", state))
         }
+        Refunded::HandedOut(payment) => Err(handed_out(format_args!(
+            "the refund of payment {}",
+            payment.id
+        ))),
         Refunded::Missing => Err(missing()),
     }
 }
@@ -80,12 +74,16 @@ pub(crate) fn view(payment: &PaymentRow) -> Value {
         "reference": payment.reference,
         "order": payment.order,
         "amount_cents": payment.amount,
+        "refunded_cents": payment.refunded,
         "state": payment.state.as_str(),
         "reference_reused": payment.reused,
         "received_at": time(payment.received_ms),
         "order_status": payment.for_order.map(|(status, _)| status.as_str()),
         "order_amount_cents": payment.for_order.and_then(|(_, amount)| amount),
     });
+    if let Some(reported) = payment.reported_order {
+        view["reported_order"] = json!(reported);
+    }
     if let Some(refund) = &payment.refund {
         view["refunded"] =
             json!({ "by": refund.by, "note": refund.note, "at": time(refund.at_ms) });

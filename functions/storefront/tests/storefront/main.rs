@@ -22,6 +22,7 @@ mod programs;
 mod publish;
 mod rebuild;
 mod rebuilt_keys;
+mod refunds;
 mod settings;
 mod support;
 mod topics;

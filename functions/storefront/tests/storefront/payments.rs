@@ -1,10 +1,10 @@
 //! Notifications of the payment provider, and payments for operators.
 
 use serde_json::{Value, json};
+use shared::signature::sign;
 use storefront::App;
 use storefront::http::now_ms;
 use storefront::http::{Call, Problem, Reply};
-use storefront::payments::signature::sign;
 
 use crate::support::{SECRET, Scripted, by, call, open_with, problem, program, store, two};
 

@@ -8,6 +8,7 @@
 //! | `overdue_order_closer` | sweep | closes overdue rows that no timeout entry leads to |
 //! | `payment_matcher` | sweep | matches payments and orders that were stored concurrently |
 //! | `barrier_wait_cleaner` | sweep | deletes barrier requests that no order needs any more |
+//! | `refund_sender` | sweep | sends refunds to the payment provider |
 //! | `backlog_reporter` | sweep | counts what waits for an operator, another process or time |
 //! | `dirty_order_reconciler` | sweep | settles the gate by rows whose last change it may lack |
 //! | `buyer_ticket_auditor` | sweep | compares buyers' ticket counts with the orders counted |
@@ -22,6 +23,7 @@ mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
 mod payment_matcher;
+mod refund_sender;
 mod seat_map_auditor;
 
 use std::time::Instant;
@@ -68,6 +70,7 @@ impl Sweep<'_> {
         let outcome = outbox_publisher::run(self).await;
         let outcome = outcome.and(overdue_order_closer::run(self).await);
         let outcome = outcome.and(payment_matcher::run(self).await);
+        let outcome = outcome.and(refund_sender::run(self).await);
         let outcome = outcome.and(barrier_wait_cleaner::run(self).await);
         let outcome = outcome.and(backlog_reporter::run(self).await);
         // One ping instead of a timeout for each row while the gate is away.

@@ -32,6 +32,9 @@ from_digits!(
 );
 
 impl Cents {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
     /// This price times a number of tickets. Fails if the result is out of bounds.
     pub fn times(self, tickets: usize) -> Result<Self, BadValue> {
         let total = i64::try_from(tickets)

@@ -3,8 +3,6 @@
 //! Types and encoding are OpenTelemetry's own. Its exporter is not used: it blocks the thread
 //! between attempts, and a function has only one.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::future::Future;
 use std::time::Duration;
 
@@ -25,8 +23,8 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
 use tokio::sync::Mutex;
 
-use super::connection::{BoxError, Connection};
-use super::settings::TraceSettings;
+use super::settings::{ENDPOINT, TraceSettings};
+use crate::https::{BoxError, Connection, chain};
 use crate::naming::Names;
 use crate::telemetry::{AttributeValue, Span, SpanKind, TraceContext};
 
@@ -89,6 +87,7 @@ impl OtlpExporter {
             connection: Mutex::new(Connection::to(
                 settings.collector.clone(),
                 settings.tls.clone(),
+                ENDPOINT,
             )),
             path: settings.path.clone(),
             headers,
@@ -136,17 +135,6 @@ impl SpanExporter for OtlpExporter {
             Err(_) => Err(ExportError::Timeout(self.timeout)),
         }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn span_data(span: Span, scope: &InstrumentationScope) -> SpanData {

@@ -16,16 +16,15 @@
 //! [`backlog`] decides what is kept, when it is sent and who waits; [`export`] sends.
 
 mod backlog;
-mod connection;
 mod export;
 mod settings;
 mod shutdown;
-mod tls;
 mod tracer;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use settings::TraceSettings;
-pub use tls::TlsError;
 pub use tracer::Tracer;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::uri::{Authority, Uri};
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 
-use super::tls::{self, TlsError};
 use crate::config::{Execution, Reader, SecretRef};
+use crate::https::{Address, AddressError, TlsError, tls};
 use crate::telemetry::Sampler;
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const HEADERS_SECRET: &str = "OTEL_EXPORTER_OTLP_HEADERS_SECRET_ARN";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
@@ -131,7 +131,7 @@ impl TraceSettings {
 enum EndpointError {
     #[error("is not such an address (not shown, it may contain a password)")]
     NoAddress,
-    #[error("requires TLS, which cannot be set up: {0}")]
+    #[error("requires TLS, which cannot be set up: certificates for the collector of traces: {0}")]
     Tls(#[from] TlsError),
     #[error("contains a user, which would not be sent to the collector")]
     User,
@@ -145,34 +145,16 @@ struct Endpoint {
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, EndpointError> {
-    use EndpointError::NoAddress;
-    let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| NoAddress)?;
-    let encrypted = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => return Err(NoAddress),
-    };
-    if uri.query().is_some() {
-        return Err(NoAddress);
-    }
-    let authority = uri.authority().ok_or(NoAddress)?;
-    if authority.as_str().contains('@') {
-        return Err(EndpointError::User);
-    }
-    if authority.host().is_empty() || !has_valid_port(authority) {
-        return Err(NoAddress);
-    }
+    let address = Address::parse(text, ENDPOINT).map_err(|wrong| match wrong {
+        AddressError::NoAddress => EndpointError::NoAddress,
+        AddressError::User => EndpointError::User,
+    })?;
+    let tls = address.encrypted.then(|| tls::config(&[], None));
     Ok(Endpoint {
-        collector: authority.clone(),
-        path: format!("{}{PATH}", uri.path().trim_end_matches('/')),
-        tls: encrypted.then(|| tls::config(&[], None)).transpose()?,
+        collector: address.server,
+        path: format!("{}{PATH}", address.path),
+        tls: tls.transpose()?,
     })
-}
-
-/// The library reads a port that is not a number as no port.
-fn has_valid_port(authority: &Authority) -> bool {
-    let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
-    !after_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
 }
 
 /// `name=value,...`, values percent-encoded. They may be secrets, so neither is printed.

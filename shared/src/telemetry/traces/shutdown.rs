@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::connection::{BoxError, Connection};
+use crate::https::{BoxError, Connection};
 
 const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
 const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
@@ -50,7 +50,7 @@ impl ShutdownSignal {
     /// Registers with the Runtime API at `host:port`, before the function requests its first event.
     pub(super) async fn register(runtime_api: &str) -> Result<Self, RegisterError> {
         let terminate = signal(SignalKind::terminate())?;
-        let mut connection = Connection::to(runtime_api.parse()?, None);
+        let mut connection = Connection::to(runtime_api.parse()?, None, "AWS_LAMBDA_RUNTIME_API");
         // Extensions of a function have different names.
         let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
         let mut response = connection

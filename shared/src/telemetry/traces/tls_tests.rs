@@ -1,14 +1,21 @@
 //! Connections to collectors with certificates of every kind.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 use testkit::tls::{Authority, Identity};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::*;
 use crate::config::Reader;
+use crate::https::TlsError;
+use crate::https::tls::{certificates, config};
 use crate::naming::Names;
 use crate::telemetry::traces::TraceSettings;
 use crate::telemetry::traces::export::{ExportError, OtlpExporter, SpanExporter};

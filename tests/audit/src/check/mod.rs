@@ -3,6 +3,7 @@
 mod leftovers;
 mod money;
 mod orders;
+mod refunds;
 mod seats;
 
 use crate::gate::Gate;
@@ -76,6 +77,8 @@ pub(crate) fn all(evidence: &Evidence) -> Vec<Check> {
         money::payments_kept(evidence),
         money::paid_stays_paid(evidence),
         money::adds_up(evidence),
+        refunds::sums_agree(evidence),
+        refunds::returned_once(evidence),
         leftovers::parked(evidence),
     ];
     if evidence.bounds.over {
@@ -85,6 +88,7 @@ pub(crate) fn all(evidence: &Evidence) -> Vec<Check> {
             seats::tickets_match(evidence),
             orders::all_final(evidence),
             money::none_unmatched(evidence),
+            refunds::all_ended(evidence),
             leftovers::timeouts(evidence),
             leftovers::reservations(evidence),
             leftovers::dirty(evidence),

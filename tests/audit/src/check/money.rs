@@ -6,10 +6,11 @@ use super::{Check, Evidence};
 use crate::tables::Payment;
 
 fn to_give_back(payment: &Payment) -> bool {
-    matches!(
-        payment.status.as_str(),
-        "to_refund" | "refunded" | "amount_differs" | "unmatched"
-    )
+    !payment.pays
+        && matches!(
+            payment.status.as_str(),
+            "to_refund" | "refunded" | "amount_differs" | "unmatched"
+        )
 }
 
 /// A paid order has one applied payment of its amount, any other order none. Amounts are price
@@ -20,12 +21,7 @@ pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
         "a paid order has one payment of its amount, any other none",
     );
     let mut applied: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for payment in evidence
-        .tables
-        .payments
-        .iter()
-        .filter(|p| p.status == "applied")
-    {
+    for payment in evidence.tables.payments.iter().filter(|p| p.pays) {
         applied
             .entry(&payment.order)
             .or_default()
@@ -112,7 +108,8 @@ pub(super) fn payments_kept(evidence: &Evidence) -> Check {
     for row in &evidence.tables.payments {
         let order = evidence.tables.orders.get(&row.order);
         let ours = order.is_none_or(|o| o.program.as_deref().is_none_or(|p| programs.contains(p)));
-        let known = made.contains(&(row.reference.as_str(), row.order.as_str(), row.amount_cents))
+        let reported = row.reported.as_str();
+        let known = made.contains(&(row.reference.as_str(), reported, row.amount_cents))
             || (numbers.contains(row.order.as_str()) && !ours);
         check.look((!known).then(|| {
             format!(
@@ -149,10 +146,7 @@ pub(super) fn adds_up(evidence: &Evidence) -> Check {
         .map(|o| o.amount_cents)
         .sum();
     let rows = || evidence.tables.payments.iter();
-    let applied: i64 = rows()
-        .filter(|p| p.status == "applied")
-        .map(|p| p.amount_cents)
-        .sum();
+    let applied: i64 = rows().filter(|p| p.pays).map(|p| p.amount_cents).sum();
     let back: i64 = rows()
         .filter(|p| to_give_back(p))
         .map(|p| p.amount_cents)
@@ -174,10 +168,10 @@ pub(super) fn adds_up(evidence: &Evidence) -> Check {
         let row = evidence
             .tables
             .payment(&payment.reference, &payment.order, payment.amount_cents);
-        let row = row.map_or("lost", |p| p.status.as_str());
-        check.look((row != "applied").then(|| {
+        let status = row.map_or("lost", |p| p.status.as_str());
+        check.look((!row.is_some_and(|p| p.pays)).then(|| {
             format!(
-                "payment {} was answered as applied and is {row}",
+                "payment {} was answered as applied and is {status}",
                 payment.reference
             )
         }));

@@ -1,5 +1,6 @@
 //! The audit finds planted faults: each test corrupts one value of a sale that otherwise passes.
 
+mod refunds;
 mod sale_fixture;
 
 use anyhow::Result;

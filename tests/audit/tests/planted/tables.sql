@@ -6,6 +6,14 @@ CREATE TABLE orders (
     amount_cents bigint, idempotency_key text, status text, dirty boolean
 );
 CREATE TABLE order_seats (program bigint, seat int, order_number bigint);
-CREATE TABLE payments (reference text, order_number bigint, amount_cents bigint, status text);
+CREATE TABLE payments (
+    id bigint GENERATED ALWAYS AS IDENTITY, reference text, order_number bigint, amount_cents bigint,
+    status text, refund_cents bigint NOT NULL DEFAULT 0, refunded_cents bigint NOT NULL DEFAULT 0,
+    reported_order bigint, refunded_by text
+);
+CREATE TABLE refunds (
+    id bigint GENERATED ALWAYS AS IDENTITY, payment bigint, amount_cents bigint, of_order boolean,
+    state text, ended_by text
+);
 CREATE TABLE parked (topic text, partition int, log_offset bigint, reason text);
 CREATE TABLE unsettled (numbers bigint[])

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use shared::sale::Status;
+use shared::signature::sign;
 use storefront::http::Call;
 use storefront::http::now_ms;
-use storefront::payments::signature::sign;
 
 use crate::dying::{at_waits, killed_after, whole};
 use crate::environment::{EITHER, First, SECRET, TestEnvironment, call, order_of, tick, with};

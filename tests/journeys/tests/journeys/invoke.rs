@@ -56,7 +56,7 @@ async fn every_http_event_has_its_documented_answer() -> Result<()> {
             n if n.ends_with("-nobody") => &[401],
             "unknown-route" => &[405],
             n if n.ends_with("-other-version") => &[409],
-            n if ["parked-", "payments-", "gaps-"]
+            n if ["parked-", "payments-", "refunds-", "gaps-"]
                 .iter()
                 .any(|of| n.starts_with(of))
                 && n.ends_with("-unknown") =>
@@ -66,7 +66,7 @@ async fn every_http_event_has_its_documented_answer() -> Result<()> {
             "program-create" => &[201],
             "program-get" | "program-seats" | "program-update" | "program-stop"
             | "program-resume" | "orders-mine" | "api-calls" | "api-statistics" | "parked-list"
-            | "payments-list" | "gaps-list" => &[200],
+            | "payments-list" | "refunds-list" | "gaps-list" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],

@@ -1,4 +1,4 @@
-//! TLS towards the collector. Certificates are always verified: chain, name and date.
+//! TLS towards services. Certificates are always verified: chain, name and date.
 
 use std::fmt;
 use std::io;
@@ -16,21 +16,23 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// They are not certificates or keys in PEM.
-    #[error("certificates for the collector of traces: {0}")]
+    #[error("{0}")]
     Pem(#[from] pem::Error),
     /// They are in PEM, but cannot be used.
-    #[error("certificates for the collector of traces: {0}")]
+    #[error("{0}")]
     Unusable(#[from] rustls::Error),
     /// There is no certificate in the text.
-    #[error("certificates for the collector of traces: there is none in PEM")]
+    #[error("there is none in PEM")]
     Empty,
 }
 
-/// The collector's certificate is refused. No retry mends that.
+/// The server's certificate is refused. No retry mends that.
 #[derive(Debug, thiserror::Error)]
-#[error("the certificate of {server} is refused: {reason}. {}", .reason.hint())]
-pub(super) struct RefusedCertificate {
+#[error("the certificate of {server} is refused: {reason}. {}", .reason.hint(.setting))]
+pub(crate) struct RefusedCertificate {
     server: String,
+    /// The variable that holds the server's address.
+    setting: &'static str,
     reason: Reason,
 }
 
@@ -43,12 +45,14 @@ enum Reason {
 }
 
 impl Reason {
-    const fn hint(&self) -> &'static str {
+    fn hint(&self, setting: &str) -> String {
         match self {
-            Self::UnknownAuthority => "Name a file with the authority's certificate in TLS_CA_FILE",
-            Self::OtherName => "Check the host in OTEL_EXPORTER_OTLP_ENDPOINT",
-            Self::Expired => "Renew it, or check this machine's clock",
-            Self::Other(_) => "Check it, and the certificates in TLS_CA_FILE",
+            Self::UnknownAuthority => {
+                "Name a file with the authority's certificate in TLS_CA_FILE".to_owned()
+            }
+            Self::OtherName => format!("Check the host in {setting}"),
+            Self::Expired => "Renew it, or check this machine's clock".to_owned(),
+            Self::Other(_) => "Check it, and the certificates in TLS_CA_FILE".to_owned(),
         }
     }
 }
@@ -85,7 +89,7 @@ impl From<CertificateError> for Reason {
 
 /// Trusts the built-in authorities and those of `authorities`, which may be empty. `identity`: the
 /// client's certificate, followed by those of intermediate authorities, and its key. All in PEM.
-pub(super) fn config(
+pub(crate) fn config(
     authorities: &[u8],
     identity: Option<(&[u8], &[u8])>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
@@ -109,7 +113,7 @@ pub(super) fn config(
     }))
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
     if found.is_empty() {
         return Err(TlsError::Empty);
@@ -118,27 +122,26 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 /// Encrypts a connection to a host. The error is a [`RefusedCertificate`] if it is one.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     config: Arc<ClientConfig>,
     host: &str,
     stream: TcpStream,
+    setting: &'static str,
 ) -> Result<TlsStream<TcpStream>, super::connection::BoxError> {
     let name = ServerName::try_from(host.to_owned())?;
     let connected = TlsConnector::from(config).connect(name, stream).await;
-    connected.map_err(|error| refused(host, &error).map_or_else(|| error.into(), Into::into))
+    connected
+        .map_err(|error| refused(host, setting, &error).map_or_else(|| error.into(), Into::into))
 }
 
-fn refused(host: &str, error: &io::Error) -> Option<RefusedCertificate> {
+fn refused(host: &str, setting: &'static str, error: &io::Error) -> Option<RefusedCertificate> {
     let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let rustls::Error::InvalidCertificate(error) = error else {
         return None;
     };
     Some(RefusedCertificate {
         server: host.to_owned(),
+        setting,
         reason: error.clone().into(),
     })
 }
-
-#[cfg(test)]
-#[path = "tls_tests.rs"]
-mod tests;

@@ -58,7 +58,7 @@ async fn a_closed_connection_is_replaced() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = listener.local_addr().expect("bound").to_string();
     let served = tokio::spawn(serve(listener, &[2, 1]));
-    let mut connection = Connection::to(server.parse().expect("an authority"), None);
+    let mut connection = Connection::to(server.parse().expect("an authority"), None, "ADDRESS");
     for _ in 0..2 {
         assert_eq!(post(&mut connection).await, "ok");
     }
@@ -91,7 +91,7 @@ async fn a_missing_server_is_a_connection_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = listener.local_addr().expect("bound").to_string();
     drop(listener);
-    let mut connection = Connection::to(server.parse().expect("an authority"), None);
+    let mut connection = Connection::to(server.parse().expect("an authority"), None, "ADDRESS");
     let error = connection
         .send(Method::GET, "/", &HeaderMap::new(), Bytes::new())
         .await

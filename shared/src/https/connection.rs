@@ -1,7 +1,4 @@
 //! A persistent connection to one server: HTTP/1.1, over TLS or not, one request at a time.
-//!
-//! A pooling client would bring HTTP/2 into every function, which is more code than everything else
-//! that traces need.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -25,29 +22,37 @@ use super::tls;
 const IDLE: Duration = Duration::from_secs(30);
 
 /// An error with its causes.
-pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Connects when first used, and again after the server has closed the connection.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     server: Authority,
     /// `None`: without TLS.
     tls: Option<Arc<ClientConfig>>,
+    /// The variable that holds the server's address, for error texts.
+    setting: &'static str,
     kept: Option<(SendRequest<Full<Bytes>>, Instant)>,
 }
 
 impl Connection {
     /// To a server, on port 443 with TLS and 80 without, unless the authority has a port.
-    pub(super) const fn to(server: Authority, tls: Option<Arc<ClientConfig>>) -> Self {
+    /// `setting`: the variable that holds its address.
+    pub(crate) const fn to(
+        server: Authority,
+        tls: Option<Arc<ClientConfig>>,
+        setting: &'static str,
+    ) -> Self {
         Self {
             server,
             tls,
+            setting,
             kept: None,
         }
     }
 
     /// Sends a request and waits for the head of the response. The connection is reused only if the
     /// body is read to its end.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: Method,
         path: &str,
@@ -98,7 +103,9 @@ impl Connection {
         stream.set_nodelay(true)?;
         match &self.tls {
             None => open(stream).await,
-            Some(config) => open(tls::connect(config.clone(), host, stream).await?).await,
+            Some(config) => {
+                open(tls::connect(config.clone(), host, stream, self.setting).await?).await
+            }
         }
     }
 }
