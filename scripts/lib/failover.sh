@@ -9,30 +9,32 @@ GATE_NAME=gate
 # A primary that is silent for this long, in ms, is replaced.
 GATE_DOWN_AFTER=1000
 
+# A server runs the program redis or postgres. What the verbs do depends on the server, on its kind (the name without
+# its number), or only on the program.
 for server in "${FAILOVER[@]}"; do
-  for verb in packages address data version check_ports launch answers end forget; do
-    eval "${server}_$verb() { ${server%[0-9]}_$verb $server; }"
-  done
+  kind=${server%[0-9]} program=redis
+  [[ $kind != database ]] || program=postgres
+  for verb in packages version; do eval "${server}_$verb() { ${program}_$verb; }"; done
+  for verb in address check_ports; do eval "${server}_$verb() { server_$verb $server; }"; done
+  for verb in data end forget; do eval "${server}_$verb() { ${program}_server_$verb $server; }"; done
+  for verb in launch answers; do eval "${server}_$verb() { ${kind}_$verb $server; }"; done
 done
 
 server_address() { printf '127.0.0.1:%s' "$(port_of "$1")"; }
-server_data() { printf '%s/%s' "$DATA_HOME" "$1"; }
 server_check_ports() { require_free "$(port_of "$1")" "${1^^}_PORT"; }
-
-gate_packages() { redis_packages; }
-gate_address() { server_address "$1"; }
-gate_data() { server_data "$1"; }
-gate_version() { redis_version; }
-gate_check_ports() { server_check_ports "$1"; }
-gate_end() { end_process "$1" TERM 20; }
-gate_forget() { rm -rf -- "$(server_data "$1")"; }
+redis_server_data() { printf '%s/%s' "$DATA_HOME" "$1"; }
+redis_server_end() { end_process "$1" TERM 20; }
+redis_server_forget() { rm -rf -- "$(redis_server_data "$1")"; }
+postgres_server_data() { postgres_data "$1"; }
+postgres_server_end() { end_process "$1" INT 30; }
+postgres_server_forget() { postgres_forget "$1"; }
 
 # A write is refused unless a replica is connected: a primary that has lost its replicas, and may have been
 # replaced, takes no orders.
 gate_launch() {
   local options=(--min-replicas-to-write 1 --min-replicas-max-lag 2 --repl-diskless-sync-delay 0 --maxmemory-policy noeviction)
   [[ $1 == gate1 ]] || options+=(--replicaof 127.0.0.1 "$(port_of gate1)")
-  launch_redis "$1" "$(port_of "$1")" "$(server_data "$1")" "${options[@]}"
+  launch_redis "$1" "$(port_of "$1")" "$(redis_server_data "$1")" "${options[@]}"
 }
 
 gate_answers() { # a replica answers once it has the data of its primary
@@ -41,17 +43,9 @@ gate_answers() { # a replica answers once it has the data of its primary
   [[ $role == *role:master* || $role == *master_link_status:up* ]]
 }
 
-sentinel_packages() { redis_packages; }
-sentinel_address() { server_address "$1"; }
-sentinel_data() { server_data "$1"; }
-sentinel_version() { redis_version; }
-sentinel_check_ports() { server_check_ports "$1"; }
-sentinel_end() { end_process "$1" TERM 20; }
-sentinel_forget() { rm -rf -- "$(server_data "$1")"; }
-
 sentinel_launch() {
   local data
-  data=$(server_data "$1")
+  data=$(redis_server_data "$1")
   await_up gate1 30 gate_answers gate1 || die "gate1 did not come up; it is what $1 watches."
   mkdir -p "$data"
   cat >"$data/sentinel.conf" <<SETTINGS
@@ -71,14 +65,6 @@ sentinel_answers() { # it can replace the primary once it has found the replicas
   found=$(redis-cli -p "$(port_of "$1")" sentinel master "$GATE_NAME" 2>/dev/null | paste -sd' ') || return 1
   [[ $found == *' num-slaves 2 num-other-sentinels 2 '* ]]
 }
-
-database_packages() { postgres_packages; }
-database_address() { server_address "$1"; }
-database_data() { postgres_data "$1"; }
-database_version() { postgres_version; }
-database_check_ports() { server_check_ports "$1"; }
-database_end() { end_process "$1" INT 30; }
-database_forget() { postgres_forget "$1"; }
 
 database_launch() {
   local data port

@@ -1,6 +1,6 @@
 //! A private Redis, and the removal of keys from a shared one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use redis::{Cmd, Connection, FromRedisValue, RedisResult, cmd};
 use tempfile::TempDir;
 
 use crate::net::free_address;
-use crate::tls::Identity;
+use crate::tls::{Identity, path_text};
 
 /// How long a start may take.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,8 +47,7 @@ impl PrivateRedis {
     pub fn start_with_tls(identity: &Identity, settings: &[&str]) -> (Self, u16) {
         let port = free_address().port();
         let text = port.to_string();
-        let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
-        let (certificate, key) = (path(&identity.certificate), path(&identity.key));
+        let (certificate, key) = (path_text(&identity.certificate), path_text(&identity.key));
         let mut all = vec!["--tls-port", &text, "--tls-cert-file", &certificate];
         all.extend(["--tls-key-file", &key]);
         if !settings.contains(&"--tls-auth-clients") {

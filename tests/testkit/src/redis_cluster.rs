@@ -6,6 +6,7 @@ use redis::Value;
 
 use crate::net::free_address;
 use crate::redis::PrivateRedis;
+use crate::tls::{Authority, path_text};
 
 /// How long the cluster may take to form.
 const FORMING: Duration = Duration::from_secs(30);
@@ -18,19 +19,31 @@ const NODE_TIMEOUT_MS: &str = "1000";
 #[derive(Debug)]
 pub struct PrivateCluster {
     nodes: Vec<PrivateRedis>,
+    /// The ports that the nodes announce.
+    ports: Vec<u16>,
     primaries: usize,
+    scheme: &'static str,
 }
 
 impl PrivateCluster {
     /// Starts the nodes and waits until all of them serve the cluster. Replica `n` belongs to
     /// primary `n`.
     pub fn start(primaries: usize, replicas: usize) -> Self {
-        let mut nodes = Vec::new();
-        let mut bus_ports = Vec::new();
+        Self::with(primaries, replicas, None)
+    }
+
+    /// The same with TLS to clients and between the nodes, by certificates of this authority for
+    /// `localhost` and `127.0.0.1`. [`Self::node`] has ports without TLS for the test itself.
+    pub fn start_with_tls(primaries: usize, replicas: usize, authority: &Authority) -> Self {
+        Self::with(primaries, replicas, Some(authority))
+    }
+
+    fn with(primaries: usize, replicas: usize, authority: Option<&Authority>) -> Self {
+        let (mut nodes, mut ports, mut bus_ports) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..primaries + replicas {
             // Redis would use its port and 10,000, which may be no port.
             let bus = free_address().port().to_string();
-            nodes.push(PrivateRedis::start(&[
+            let settings = [
                 "--cluster-enabled",
                 "yes",
                 "--cluster-port",
@@ -42,22 +55,39 @@ impl PrivateCluster {
                 "0",
                 "--repl-diskless-sync-delay",
                 "0",
-            ]));
+            ];
+            let (node, port) = if let Some(authority) = authority {
+                let trusted = path_text(&authority.file());
+                let tls = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+                let settings: Vec<_> = settings.into_iter().chain(tls).collect();
+                let settings = [&settings[..], &["--tls-ca-cert-file", &trusted]].concat();
+                PrivateRedis::start_with_tls(&authority.server(), &settings)
+            } else {
+                let node = PrivateRedis::start(&settings);
+                let port = node.port();
+                (node, port)
+            };
+            nodes.push(node);
+            ports.push(port);
             bus_ports.push(bus);
         }
-        let cluster = Self { nodes, primaries };
+        let scheme = if authority.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
+        let cluster = Self {
+            nodes,
+            ports,
+            primaries,
+            scheme,
+        };
         for (n, node) in cluster.nodes.iter().enumerate() {
             node.run(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]);
         }
         let first = &cluster.nodes[0];
-        for (node, bus) in cluster.nodes.iter().zip(&bus_ports).skip(1) {
-            first.run(&[
-                "CLUSTER",
-                "MEET",
-                "127.0.0.1",
-                &node.port().to_string(),
-                bus,
-            ]);
+        for (port, bus) in cluster.ports.iter().zip(&bus_ports).skip(1) {
+            first.run(&["CLUSTER", "MEET", "127.0.0.1", &port.to_string(), bus]);
         }
         for n in 0..primaries {
             let [from, until] = [n, n + 1].map(|n| n * usize::from(SLOTS) / primaries);
@@ -91,16 +121,17 @@ impl PrivateCluster {
     /// The address that names all nodes.
     pub fn url(&self) -> String {
         let nodes: Vec<_> = self
-            .nodes
+            .ports
             .iter()
-            .map(|node| format!("127.0.0.1:{}", node.port()))
+            .map(|port| format!("127.0.0.1:{port}"))
             .collect();
-        format!("redis://{}?cluster=true", nodes.join(","))
+        format!("{}://{}?cluster=true", self.scheme, nodes.join(","))
     }
 
     /// The address that names only this node.
     pub fn url_of(&self, n: usize) -> String {
-        format!("{}?cluster=true", self.nodes[n].url())
+        let (scheme, port) = (self.scheme, self.ports[n]);
+        format!("{scheme}://127.0.0.1:{port}?cluster=true")
     }
 
     /// The primary that serves the slot of a key at the start.
@@ -123,7 +154,7 @@ impl PrivateCluster {
         let (source_id, target_id) = (self.id(from), self.id(to));
         target.run(&["CLUSTER", "SETSLOT", &text, "IMPORTING", &source_id]);
         source.run(&["CLUSTER", "SETSLOT", &text, "MIGRATING", &target_id]);
-        let port = target.port().to_string();
+        let port = self.ports[to].to_string();
         loop {
             let keys: Vec<String> = source.query(&["CLUSTER", "GETKEYSINSLOT", &text, "10"]);
             if keys.is_empty() {

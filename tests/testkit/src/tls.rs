@@ -1,11 +1,17 @@
-//! A certificate authority of one test, and the certificates that it issues. `openssl` makes them.
+//! A certificate authority of one test, the certificates that it issues, and a server that shows one.
+//! `openssl` makes them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::net::free_address;
+use crate::process::KillOnDrop;
+use crate::wait::until;
 
 /// The name and the address that local servers are reached by.
 const LOCAL: &str = "DNS:localhost,IP:127.0.0.1";
@@ -188,6 +194,51 @@ impl Default for Authority {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A server on a port of 127.0.0.1 that shows a certificate, and ends with this value. For clients
+/// that refuse it before they send anything else.
+#[derive(Debug)]
+pub struct TlsServer {
+    port: u16,
+    _process: KillOnDrop,
+}
+
+impl TlsServer {
+    /// Starts it and waits until it accepts connections.
+    pub async fn start(identity: &Identity) -> Self {
+        let address = free_address();
+        let process = Command::new("openssl")
+            .args(["s_server", "-quiet", "-accept", &address.to_string()])
+            .arg("-cert")
+            .arg(&identity.certificate)
+            .arg("-key")
+            .arg(&identity.key)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs; it is the Debian package openssl");
+        let process = KillOnDrop(process);
+        until("openssl listens", async || {
+            TcpStream::connect(address).await.is_ok()
+        })
+        .await;
+        Self {
+            port: address.port(),
+            _process: process,
+        }
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// A path as an argument of a program.
+pub(crate) fn path_text(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
 }
 
 fn read(file: &Path) -> Vec<u8> {

@@ -18,7 +18,7 @@ fn printable() -> String {
     (b'!'..=b'~').map(char::from).collect()
 }
 
-fn login(password: &str) -> Login {
+pub(crate) fn login(password: &str) -> Login {
     Login {
         user: Some("buyer".into()),
         password: password.into(),
@@ -26,7 +26,7 @@ fn login(password: &str) -> Login {
 }
 
 /// Lets `buyer` in with this password only.
-fn set_password(server: &PrivateRedis, password: &str) {
+pub(crate) fn set_password(server: &PrivateRedis, password: &str) {
     let password = format!(">{password}");
     let words = [
         "ACL", "SETUSER", "buyer", "reset", "on", "~*", "&*", "+@all", &password,

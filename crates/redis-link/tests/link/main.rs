@@ -5,6 +5,7 @@ mod counter;
 mod faults;
 mod functions;
 mod login;
+mod secured;
 mod sentinel;
 mod tls;
 

@@ -8,12 +8,8 @@ use testkit::redis_sentinel::PrivateSentinel;
 use crate::TIMEOUT;
 use crate::counter::Counter;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_planned_failover_is_followed() {
-    let set = PrivateSentinel::start();
-    let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
-    let mut counter = Counter::new(&link, "key");
-    counter.add().await.expect("the primary serves");
+/// Replaces the primary in order. The old one still answers, as a replica.
+pub(crate) async fn fail_over(set: &PrivateSentinel) {
     set.primary.wait_for_replicas();
     set.fail_over();
     set.wait_for_failover();
@@ -23,7 +19,15 @@ async fn a_planned_failover_is_followed() {
         role.is_ok_and(|role| role[0] == Value::BulkString(b"slave".to_vec()))
     })
     .await;
-    // It still answers.
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planned_failover_is_followed() {
+    let set = PrivateSentinel::start();
+    let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
+    let mut counter = Counter::new(&link, "key");
+    counter.add().await.expect("the primary serves");
+    fail_over(&set).await;
     counter.add_soon().await;
     assert_eq!(counter.seen, 2);
     let value: u64 = set.replica.query(&["GET", "key"]);

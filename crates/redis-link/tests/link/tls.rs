@@ -19,7 +19,7 @@ const NAMES: SettingNames = SettingNames {
     client_certificate: "TLS_CERTIFICATE_FILE",
 };
 
-fn options(authorities: Vec<u8>, client: Option<&Identity>) -> LinkOptions {
+pub(crate) fn options(authorities: Vec<u8>, client: Option<&Identity>) -> LinkOptions {
     LinkOptions {
         tls: TlsMaterial {
             authorities,
@@ -39,7 +39,7 @@ fn link(scheme: &str, port: u16, options: LinkOptions) -> Link {
 }
 
 /// The refusal of a call, which must come well before the timeout.
-async fn refusal(link: &Link) -> Refusal {
+pub(crate) async fn refusal(link: &Link) -> Refusal {
     let began = Instant::now();
     let refused = Counter::new(link, "key").add().await;
     let took = began.elapsed();

@@ -14,6 +14,7 @@ use storefront::kafka::{BrokerError, KafkaOrders, PublishOrders, Published, brok
 use testkit::aws::SecretsServer;
 use testkit::eventually_within;
 use testkit::kafka::PrivateKafka;
+use testkit::tls::{Authority, TlsServer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -165,6 +166,22 @@ async fn every_authentication_publishes_or_is_refused_by_name() {
     assert!(why.contains("KAFKA_BROKERS"), "{why}");
     let why = refusal(&cluster.mutual, Security::Tls(cluster.tls())).await;
     assert!(why.contains("TLS_CERTIFICATE_FILE"), "{why}");
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_by_name() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.expired_server()).await;
+    let trusting = TlsMaterial {
+        authorities: Some(String::from_utf8(authority.pem()).expect("PEM is text")),
+        identity: None,
+    };
+    let servers = format!("127.0.0.1:{}", server.port());
+    let why = refusal(&servers, Security::Tls(trusting)).await;
+    // librdkafka reports that the certificate is refused, and not why. So the text names each cause.
+    for part in [&servers, "valid today", "TLS_CA_FILE", "KAFKA_BROKERS"] {
+        assert!(why.contains(part), "{part} is missing: {why}");
+    }
 }
 
 #[tokio::test]
