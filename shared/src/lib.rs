@@ -18,6 +18,7 @@
 //! | [`signature`] (feature `signature`) | signatures of the payment provider's requests, both ways |
 //! | [`store`] (feature `postgres`) | Postgres, the source of truth |
 //! | `reconcile` (features `redis`, `postgres`) | settles the gate by rows of Postgres |
+//! | `steps` (features `redis`, `postgres`) | what a process does next, by what its last effect found: pure |
 //! | `refill` (features `redis`, `postgres`) | fills a gate that lost its state from Postgres |
 //! | [`telemetry`] (features `telemetry`, `traces`) | JSON logs, metrics, trace context, spans |
 //! | [`start`] (feature `telemetry`) | the start of every function: its log, then its settings |
@@ -47,6 +48,8 @@ pub mod signature;
 pub mod sqs;
 #[cfg(feature = "telemetry")]
 pub mod start;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+pub mod steps;
 #[cfg(feature = "postgres")]
 pub mod store;
 pub mod telemetry;

@@ -7,12 +7,11 @@
 
 use std::collections::BTreeSet;
 
-use shared::gate::{
-    Gate, GateError, NewOrder, OrderAt, ProgramRef, Settle, SettleTo, Settled, Unconfirmed,
-};
+use shared::gate::{Gate, GateError, Settle, Settled, Unconfirmed};
 use shared::message::OrderNumber;
-use shared::reconcile::{Reconciled, reconcile, settle_of};
-use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder, StoredRow};
+use shared::reconcile::{Reconciled, reconcile};
+use shared::steps::{confirmable, settle_of_stored};
+use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
 
 /// Counts of a settled batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,44 +112,6 @@ async fn settle_rows(
     Ok(failed.chain(waiting).collect())
 }
 
-/// A created order whose time to pay is the promised one: the gate knows all of it, unless it has
-/// lost the order.
-fn new_order<'a>(order: &StoredOrder<'a>) -> Option<NewOrder<'a>> {
-    match order.row {
-        StoredRow::Requested { now_ms, pay_by_ms } if pay_by_ms == order.request.pay_by_ms => {
-            Some(NewOrder {
-                request: order.request,
-                due_in_ms: u64::try_from(pay_by_ms.saturating_sub(now_ms)).unwrap_or(0),
-            })
-        }
-        _ => None,
-    }
-}
-
-/// The request that settles an order.
-fn settle_request(order: &StoredOrder<'_>) -> Option<Settle> {
-    let StoredOrder {
-        request, decision, ..
-    } = order;
-    let row = order.row();
-    // Other content under the row's own nonce: the live order itself must not be removed.
-    if *decision != Decision::Conflict || row.nonce == request.nonce {
-        return settle_of(&row);
-    }
-    // The number belongs to another order: only the reservation of this request is removed.
-    Some(Settle {
-        at: OrderAt {
-            order: request.order,
-            nonce: request.nonce,
-            program: ProgramRef::from(*request),
-        },
-        user: Some(request.user.clone()),
-        key: request.idempotency_key.clone(),
-        seats: Some((request.category, request.seats.clone())),
-        to: SettleTo::Gone { forget_key: true },
-    })
-}
-
 #[derive(Debug, Default)]
 struct SettledOrders {
     failed: BTreeSet<OrderNumber>,
@@ -164,7 +125,7 @@ async fn settle_all(gate: &Gate, orders: &[StoredOrder<'_>]) -> SettledOrders {
     let mut of_new = Vec::with_capacity(orders.len());
     let mut others = Vec::new();
     for order in orders {
-        match new_order(order) {
+        match confirmable(order) {
             Some(it) => {
                 new.push(it);
                 of_new.push(order);
@@ -204,7 +165,7 @@ async fn settle_others(
 ) -> Option<GateError> {
     let requests: Vec<Settle> = orders
         .iter()
-        .filter_map(|order| settle_request(order))
+        .filter_map(|order| settle_of_stored(order))
         .collect();
     let results = gate.settle_all(&requests).await;
     let mut first_error = None;

@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::position::FillPosition;
 use super::{GateFilling, RefillError, Step};
-use crate::gate::{OrderAt, Settle, Settled};
+use crate::gate::{OrderAt, Settled};
 use crate::message::{Nonce, OrderNumber};
-use crate::reconcile::settle_of;
+use crate::steps::settle_of_survivor;
 use crate::store::OrderRow;
 
 impl GateFilling<'_> {
@@ -38,7 +38,7 @@ impl GateFilling<'_> {
                 nonce: *nonce,
                 program: self.at,
             };
-            rows.get(order).and_then(|row| end_of(at, row))
+            rows.get(order).and_then(|row| settle_of_survivor(at, row))
         });
         let mut released = 0_u32;
         for settle in ended {
@@ -58,19 +58,4 @@ impl GateFilling<'_> {
                 .map_or(FillPosition::Seats(None), FillPosition::Kept),
         ))
     }
-}
-
-/// The settle that releases a reservation whose row has ended; `None` for a live one. Pure.
-fn end_of(at: OrderAt, row: &OrderRow) -> Option<Settle> {
-    let gone = Settle::gone(at);
-    if row.nonce != at.nonce {
-        // The number belongs to another order, so this reservation can never be stored.
-        return Some(gone);
-    }
-    // Without seats, so that the script frees those of the reservation, whatever the row lists.
-    (!row.status.is_live()).then(|| Settle {
-        at,
-        seats: None,
-        ..settle_of(row).unwrap_or(gone)
-    })
 }

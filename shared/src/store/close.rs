@@ -105,7 +105,7 @@ impl Store {
             Closing {
                 number,
                 nonce,
-                decision: decide(row, nonce, payment_waiting),
+                decision: CloseDecision::of(row, nonce, payment_waiting),
                 row: row.cloned(),
             }
         });
@@ -125,22 +125,25 @@ impl Closing {
     }
 }
 
-/// The decision for a reservation of this nonce, by the row that was read after the UPDATE.
-fn decide(row: Option<&OrderRow>, nonce: Nonce, payment_waiting: bool) -> CloseDecision {
-    let Some(row) = row else {
-        return CloseDecision::NoRow;
-    };
-    if row.nonce != nonce {
-        return CloseDecision::OtherNonce;
-    }
-    match row.status {
-        Status::Closed => CloseDecision::Closed,
-        Status::Unpaid if payment_waiting => CloseDecision::PaymentWaiting,
-        // If its time ended between UPDATE and SELECT, or another transaction has locked it, the
-        // next call closes it.
-        Status::Unpaid => CloseDecision::NotYet {
-            remaining_ms: row.remaining_ms.unwrap_or_default().max(1),
-        },
-        other => CloseDecision::Final(other),
+impl CloseDecision {
+    /// The decision for a reservation of this nonce, by the row of its number as read after the
+    /// UPDATE. Pure.
+    pub fn of(row: Option<&OrderRow>, nonce: Nonce, payment_waiting: bool) -> Self {
+        let Some(row) = row else {
+            return Self::NoRow;
+        };
+        if row.nonce != nonce {
+            return Self::OtherNonce;
+        }
+        match row.status {
+            Status::Closed => Self::Closed,
+            Status::Unpaid if payment_waiting => Self::PaymentWaiting,
+            // If its time ended between UPDATE and SELECT, or another transaction has locked it,
+            // the next call closes it.
+            Status::Unpaid => Self::NotYet {
+                remaining_ms: row.remaining_ms.unwrap_or_default().max(1),
+            },
+            other => Self::Final(other),
+        }
     }
 }

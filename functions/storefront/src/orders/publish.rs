@@ -11,8 +11,11 @@
 
 use std::time::SystemTime;
 
-use shared::gate::{Abandoned, Accepted, OrderAt, ReservationState, Settle};
+use shared::gate::{OrderAt, ReservationState, Settle};
 use shared::message::OrderRequested;
+use shared::steps::{
+    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence, is_unsent,
+};
 use shared::store::Fence;
 use shared::telemetry::SpanPosition;
 
@@ -40,7 +43,7 @@ pub async fn publish(
         let span = traces::publish(place, message, topic, &published, took);
         app.tracer.record([span]);
     }
-    match published {
+    let (refused, why) = match published {
         Published::Acknowledged {
             partition,
             offset,
@@ -52,19 +55,19 @@ pub async fn publish(
                 appended_ms,
             };
             tracing::debug!(%order, ?place, "published");
-            accept(app, held, partition, offset, appended_ms).await
+            return accept(app, held, partition, offset, appended_ms).await;
         }
-        // An earlier attempt may have reached the broker; a first one that was refused has not.
-        Published::Refused(why) if held.attempt == 1 => {
-            tracing::warn!(%order, why, "the producer refused the order; its seats are released");
-            Box::pin(abandon(app, held, true)).await
-        }
-        Published::Refused(why) | Published::Unknown(why) => {
-            tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
-                                         abandoned");
-            Box::pin(abandon(app, held, false)).await
-        }
+        Published::Refused(why) => (true, why),
+        Published::Unknown(why) => (false, why),
+    };
+    let unsent = is_unsent(refused, held.attempt);
+    if unsent {
+        tracing::warn!(%order, why, "the producer refused the order; its seats are released");
+    } else {
+        tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
+                                     abandoned");
     }
+    Box::pin(abandon(app, held, unsent)).await
 }
 
 async fn accept(
@@ -85,39 +88,33 @@ async fn accept(
     let accepted = app
         .gate
         .accept(held.at, partition, offset, appended_ms, due_in_ms);
-    match accepted.await.map_err(lost)? {
-        Accepted::Yes
-        | Accepted::Found(ReservationState::Accepted { .. } | ReservationState::Held) => {
-            Ok(OrderState::Accepted(held.request.clone()))
-        }
-        // order-create has stored it already.
-        Accepted::Found(ReservationState::Stored) | Accepted::Missing => {
-            Box::pin(stored(app, order, nonce)).await
-        }
-        // The timeout-closer has given up on this request.
-        Accepted::Found(ReservationState::Abandoning) => Box::pin(fence(app, held)).await,
+    match after_accept(accepted.await.map_err(lost)?) {
+        AfterAccept::Answer => Ok(OrderState::Accepted(held.request.clone())),
+        AfterAccept::ReadRow => Box::pin(stored(app, order, nonce)).await,
+        AfterAccept::Fence => Box::pin(fence(app, held)).await,
     }
 }
 
 /// Gives up a message without an acknowledgement. The seats are released if it never left this
 /// process (`unsent`) and the gate still holds this attempt; else the order is fenced.
 async fn abandon(app: &App, held: &HeldOrder, unsent: bool) -> Result<OrderState, Problem> {
-    match app.gate.abandon(held.at, Some(held.attempt)).await {
-        Ok(Abandoned::WasHeld) if unsent => {
+    let OrderAt { order, .. } = held.at;
+    let unknown = |found: &dyn std::fmt::Debug| {
+        tracing::warn!(%order, ?found, "cannot abandon the order; its delay entry completes it");
+        Err(Problem::unknown(order))
+    };
+    let found = match app.gate.abandon(held.at, Some(held.attempt)).await {
+        Ok(found) => found,
+        Err(error) => return unknown(&error),
+    };
+    match after_abandon(found, unsent) {
+        AfterAbandon::Release => {
             release(app, held.at).await;
             Err(Problem::publish_failed())
         }
-        Ok(Abandoned::WasHeld | Abandoned::Found(ReservationState::Abandoning)) => {
-            fence(app, held).await
-        }
-        Ok(Abandoned::Found(ReservationState::Accepted { .. })) => {
-            Ok(OrderState::Accepted(held.request.clone()))
-        }
-        found => {
-            tracing::warn!(order = %held.at.order, ?found, "cannot abandon the order; its delay \
-                entry completes it");
-            Err(Problem::unknown(held.at.order))
-        }
+        AfterAbandon::Fence => fence(app, held).await,
+        AfterAbandon::Answer => Ok(OrderState::Accepted(held.request.clone())),
+        AfterAbandon::Unknown => unknown(&found),
     }
 }
 
@@ -131,14 +128,16 @@ pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
         Problem::unknown(order)
     })?;
     let row = fenced.row().clone();
-    if row.nonce == nonce {
-        settle(app, &row).await;
-        return Ok(OrderState::Row(row));
+    match after_fence(row.nonce, nonce) {
+        AfterFence::SettleRow => {
+            settle(app, &row).await;
+            Ok(OrderState::Row(row))
+        }
+        AfterFence::Release => {
+            release(app, held.at).await;
+            Err(Problem::publish_failed())
+        }
     }
-    // The number belongs to another order, from before a loss of the gate: this one can never be
-    // stored.
-    release(app, held.at).await;
-    Err(Problem::publish_failed())
 }
 
 /// The fence of a requested order.

@@ -101,32 +101,45 @@ pub(super) fn decide_all<'a>(
     new
 }
 
-/// The decision on a request whose number already has a row. Under the same nonce, content can
-/// differ only by a bug.
+/// Decides on a request whose number already has a row. Parks it if the row is another order's.
 fn found(row: &OrderRow, request: Request<'_>, stored: &mut StoredBatch<'_>) -> Decision {
-    let order = request.order;
-    let same = row.user.as_ref() == Some(&order.user)
-        && row.program == Some(order.program)
-        && row.category == Some(order.category)
-        && row.seats == order.seats
-        && row.unit_price == Some(order.unit_price_cents);
-    let what = if row.nonce != order.nonce {
-        "under another nonce"
-    } else if row.status == Status::Void {
-        return Decision::Void;
-    } else if same {
-        return Decision::AlreadyThere;
-    } else {
-        "with other content"
-    };
-    stored.parked.push((
-        request.at,
-        Reason::new(format_args!(
-            "order {} is stored already, {what}",
-            row.number
-        )),
-    ));
-    Decision::Conflict
+    let decision = Decision::of_repeat(row, request.order);
+    if decision == Decision::Conflict {
+        let what = if row.nonce == request.order.nonce {
+            "with other content"
+        } else {
+            "under another nonce"
+        };
+        stored.parked.push((
+            request.at,
+            Reason::new(format_args!(
+                "order {} is stored already, {what}",
+                row.number
+            )),
+        ));
+    }
+    decision
+}
+
+impl Decision {
+    /// The decision on a request whose number already has a row. Under the same nonce, content can
+    /// differ only by a bug. Pure.
+    pub fn of_repeat(row: &OrderRow, order: &OrderRequested) -> Self {
+        let is_same = row.user.as_ref() == Some(&order.user)
+            && row.program == Some(order.program)
+            && row.category == Some(order.category)
+            && row.seats == order.seats
+            && row.unit_price == Some(order.unit_price_cents);
+        if row.nonce != order.nonce {
+            Self::Conflict
+        } else if row.status == Status::Void {
+            Self::Void
+        } else if is_same {
+            Self::AlreadyThere
+        } else {
+            Self::Conflict
+        }
+    }
 }
 
 /// The row that was inserted.

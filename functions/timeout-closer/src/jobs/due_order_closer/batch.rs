@@ -8,14 +8,13 @@ use lambda_batch::ErrorClass;
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile_batches};
+use shared::steps::{CloseAction, Evidence, RetryDelay, after_claim};
 use shared::store::{
     BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, StoreError,
     UnsettledBatch,
 };
 
-use super::decision::{CloseAction, Evidence, decide};
 use super::log_summary::LogSummary;
-use super::retry_delay::RetryDelay;
 use crate::closer::Closer;
 use crate::closing_span::ClosedBy;
 use crate::jobs::JobError;
@@ -187,7 +186,7 @@ impl<'a> Batch<'a> {
         self.to_postpone.push((claim, delay));
     }
 
-    /// Decides about one entry, looking up what [`decide`] requests.
+    /// Decides about one entry, looking up what [`after_claim`] requests.
     async fn handle(
         &mut self,
         claim: Claim,
@@ -201,7 +200,7 @@ impl<'a> Batch<'a> {
             ..Evidence::default()
         };
         loop {
-            match decide(closing.decision, evidence, &self.progress) {
+            match after_claim(closing.decision, evidence, &self.progress) {
                 CloseAction::Abandon => evidence.gate = Some(gate.abandon(at, None).await?),
                 CloseAction::LookForReplay { partition, offset } => {
                     let topic = &self.closer.settings.topic;

@@ -1,14 +1,12 @@
 //! Closes the orders whose timeout entries are due.
 //!
 //! A [`Batch`] of claimed entries closes its overdue unpaid orders in one statement. Where an
-//! order has no row, the gate says how far the order has come; [`decide`] then fences it, in a
+//! order has no row, the gate says how far the order has come; [`after_claim`](shared::steps::after_claim) then fences it, in a
 //! second transaction, or postpones the entry. Afterwards the row decides: the gate is settled by
 //! it, and the entry is acknowledged.
 
 mod batch;
-mod decision;
 mod log_summary;
-mod retry_delay;
 
 use std::time::Instant;
 

@@ -18,10 +18,10 @@ use shared::gate::{
 use shared::message::{OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
 use shared::sale::{Category, SeatPlace};
+use shared::steps::{Owner, differences};
 use shared::store::{OrderRow, Store};
 use tokio::time::sleep;
 
-use super::differences::{Owner, differences};
 use crate::jobs::JobError;
 use crate::report::SweepReport;
 

@@ -4,7 +4,6 @@
 //! sweep continues there in whichever process it runs, and every program gets its turn.
 
 mod chunk;
-mod differences;
 mod position;
 
 use shared::gate::{InstallState, ProgramRef};

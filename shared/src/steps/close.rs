@@ -1,25 +1,25 @@
-//! What to do about one due entry. Pure.
+//! Close: what timeout-closer does about one due entry. Pure.
 
-use shared::gate::{Abandoned, ReservationState};
-use shared::store::{CloseDecision, Progress};
+use crate::gate::{Abandoned, ReservationState};
+use crate::store::{CloseDecision, Progress};
 
 use super::retry_delay::RetryDelay;
 
-/// What has been looked up about an order besides its row. [`decide`] requests each look-up.
+/// What has been looked up about an order besides its row. [`after_claim`] requests each look-up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Evidence {
+pub struct Evidence {
     /// The gate's answer to [`CloseAction::Abandon`].
-    pub(super) gate: Option<Abandoned>,
+    pub gate: Option<Abandoned>,
     /// Whether its parked record was replayed and may still be stored
     /// ([`CloseAction::LookForReplay`]).
-    pub(super) replay: Option<bool>,
+    pub replay: Option<bool>,
     /// Whether order-create has passed a barrier that was requested after this order was accepted.
-    pub(super) passed_barrier: bool,
+    pub passed_barrier: bool,
 }
 
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CloseAction {
+pub enum CloseAction {
     /// Settle the gate by the row.
     SettleRow,
     /// Match the waiting payment. If that pays the order, settle by the row, else postpone.
@@ -59,7 +59,7 @@ pub(super) enum CloseAction {
 }
 
 /// Decides by the row. Without a row, decides by the evidence so far.
-pub(super) fn decide(row: CloseDecision, evidence: Evidence, progress: &[Progress]) -> CloseAction {
+pub fn after_claim(row: CloseDecision, evidence: Evidence, progress: &[Progress]) -> CloseAction {
     match (row, evidence.gate) {
         (CloseDecision::Closed | CloseDecision::Final(_), _) => CloseAction::SettleRow,
         (CloseDecision::NotYet { remaining_ms }, _) => CloseAction::Postpone {
@@ -140,7 +140,7 @@ fn is_past(progress: &[Progress], partition: i32, offset: i64, appended_ms: i64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::sale::Status;
+    use crate::sale::Status;
 
     fn at(next_offset: i64, appended_ms: i64) -> Vec<Progress> {
         vec![Progress {
@@ -177,7 +177,7 @@ mod tests {
                 gate(ACCEPTED),
                 gate(Abandoned::Missing),
             ] {
-                assert_eq!(decide(row, found, &[]), CloseAction::SettleRow);
+                assert_eq!(after_claim(row, found, &[]), CloseAction::SettleRow);
             }
         }
     }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_gate_is_read_before_a_fence() {
         assert_eq!(
-            decide(CloseDecision::NoRow, Evidence::default(), &at(99, 999)),
+            after_claim(CloseDecision::NoRow, Evidence::default(), &at(99, 999)),
             CloseAction::Abandon
         );
     }
@@ -196,7 +196,7 @@ mod tests {
             Abandoned::WasHeld,
             Abandoned::Found(ReservationState::Abandoning),
         ] {
-            let action = decide(CloseDecision::NoRow, gate(found), &[]);
+            let action = after_claim(CloseDecision::NoRow, gate(found), &[]);
             assert_eq!(
                 action,
                 CloseAction::Fence {
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn an_accepted_order_is_fenced_only_once_passed() {
-        let action = |progress: &[Progress]| decide(CloseDecision::NoRow, gate(ACCEPTED), progress);
+        let action =
+            |progress: &[Progress]| after_claim(CloseDecision::NoRow, gate(ACCEPTED), progress);
         assert_eq!(
             action(&at(11, 500)),
             CloseAction::LookForReplay {
@@ -244,7 +245,7 @@ mod tests {
     #[test]
     fn an_order_before_a_passed_barrier_is_lost() {
         let action = |row, found, replay| {
-            decide(
+            after_claim(
                 row,
                 Evidence {
                     replay,
@@ -287,7 +288,7 @@ mod tests {
                 replay: Some(replay),
                 ..gate(ACCEPTED)
             };
-            decide(CloseDecision::NoRow, found, &at(11, 500))
+            after_claim(CloseDecision::NoRow, found, &at(11, 500))
         };
         assert!(matches!(
             action(true),
@@ -308,7 +309,7 @@ mod tests {
     #[test]
     fn a_closed_gate_postpones() {
         assert!(matches!(
-            decide(CloseDecision::NoRow, gate(Abandoned::Refused), &at(99, 999)),
+            after_claim(CloseDecision::NoRow, gate(Abandoned::Refused), &at(99, 999)),
             CloseAction::Postpone { .. }
         ));
     }
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn an_entry_is_postponed_by_the_remaining_time() {
         for (remaining_ms, ms) in [(1, 1), (-3, 0), (90_000, 90_000)] {
-            let action = decide(
+            let action = after_claim(
                 CloseDecision::NotYet { remaining_ms },
                 Evidence::default(),
                 &[],
@@ -334,7 +335,7 @@ mod tests {
     #[test]
     fn the_number_of_another_order_releases() {
         assert_eq!(
-            decide(CloseDecision::OtherNonce, gate(Abandoned::WasHeld), &[]),
+            after_claim(CloseDecision::OtherNonce, gate(Abandoned::WasHeld), &[]),
             CloseAction::Release
         );
     }

@@ -6,30 +6,30 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
-use shared::gate::{Release, Taken};
-use shared::message::{Nonce, OrderNumber, ProgramId, SeatIndex};
-use shared::store::OrderRow;
+use crate::gate::{Release, Taken};
+use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex};
+use crate::store::OrderRow;
 
 /// An order as the gate identifies it.
-pub(super) type Owner = (OrderNumber, Nonce);
+pub type Owner = (OrderNumber, Nonce);
 
 /// What to repair.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Differences {
+pub struct Differences {
     /// Owners that have no row.
-    pub(super) unknown: Vec<Owner>,
+    pub unknown: Vec<Owner>,
     /// Owners that have ended, or whose number belongs to another order's row, with their seats in
     /// the range. These seats are free.
-    pub(super) ended: BTreeMap<Owner, Vec<SeatIndex>>,
+    pub ended: BTreeMap<Owner, Vec<SeatIndex>>,
     /// Seats of live orders whose rows do not list them. No later step would free these.
-    pub(super) stray: Vec<Release>,
+    pub stray: Vec<Release>,
     /// Rows to settle again, by number, with the version that was read.
-    pub(super) settle: BTreeMap<OrderNumber, i64>,
+    pub settle: BTreeMap<OrderNumber, i64>,
 }
 
 /// Compares the owners of a range of seats with the rows of these owners and of the orders that
 /// hold seats in it. Read the owners before the rows: an order is reserved before it is stored.
-pub(super) fn differences(
+pub fn differences(
     program: ProgramId,
     range: &RangeInclusive<SeatIndex>,
     taken: &[Taken],
@@ -81,8 +81,8 @@ pub(super) fn differences(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::message::{CategoryNo, Shard};
-    use shared::sale::Status;
+    use crate::message::{CategoryNo, Shard};
+    use crate::sale::Status;
 
     fn seat(n: u32) -> SeatIndex {
         SeatIndex::new(n).expect("valid")

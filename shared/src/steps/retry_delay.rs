@@ -10,7 +10,7 @@ const MAX_MS: u64 = 30_000;
 
 /// When an entry is claimed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RetryDelay {
+pub enum RetryDelay {
     /// After this many ms, at least a second: the order's time to pay ends then.
     Ms(u64),
     /// Another process must act first (order-create, a loader of the gate, an operator). The delay
@@ -20,7 +20,7 @@ pub(super) enum RetryDelay {
 
 impl RetryDelay {
     /// The delay in ms after attempt number `attempt` (from 1).
-    pub(super) fn ms(self, attempt: u32) -> u64 {
+    pub fn ms(self, attempt: u32) -> u64 {
         match self {
             Self::Ms(ms) => ms.max(MIN_MS),
             // Ten doublings exceed the maximum and do not overflow.
