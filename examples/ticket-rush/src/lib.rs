@@ -15,6 +15,7 @@
 //! | [`status`] | the status document of `usher` |
 //! | [`api`] | the HTTP API, as buyers and the payment provider use it |
 //! | [`client_log`] | the log of all requests and answers, for the audit |
+//! | [`rush`] | buyers that rush a sale by a seed |
 //! | [`prepare`] | setup of an environment: keys, topics, tables |
 //! | [`moving_address`] | the address of a database that fails over |
 //! | [`remove`] | removal of an environment from the servers |
@@ -32,6 +33,7 @@ pub mod locks;
 pub mod moving_address;
 pub mod prepare;
 pub mod remove;
+pub mod rush;
 pub mod servers;
 pub mod shutdown;
 pub mod status;
