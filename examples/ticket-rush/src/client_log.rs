@@ -10,6 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+/// The time of this machine, milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as u64)
+}
+
 /// Appends lines. Clones share the file.
 #[derive(Debug, Clone)]
 pub struct ClientLog(Arc<Mutex<LineWriter<File>>>);
@@ -26,8 +32,7 @@ impl ClientLog {
 
     /// Appends one line. Its member `t` is the time of this machine, for human readers.
     pub fn write(&self, event: &str, mut fields: Value) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        fields["t"] = json!(now.map_or(0, |now| now.as_millis() as u64));
+        fields["t"] = json!(now_ms());
         fields["event"] = json!(event);
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = writeln!(file, "{fields}") {

@@ -15,6 +15,7 @@
 //! | [`status`] | the status document of `usher` |
 //! | [`api`] | the HTTP API, as buyers and the payment provider use it |
 //! | [`client_log`] | the log of all requests and answers, for the audit |
+//! | [`rush`] | buyers that rush a sale by a seed |
 //! | [`prepare`] | setup of an environment: keys, topics, tables |
 //! | [`provider`] | the payment provider's side of refunds |
 //! | [`moving_address`] | the address of a database that fails over |
@@ -34,6 +35,7 @@ pub mod moving_address;
 pub mod prepare;
 pub mod provider;
 pub mod remove;
+pub mod rush;
 pub mod servers;
 pub mod shutdown;
 pub mod status;

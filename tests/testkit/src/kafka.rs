@@ -2,16 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::net::free_address;
-use crate::process::is_running;
+use crate::process::{kill_server, servers, signal_server};
 
 /// How long a restart may wait for its ports.
 const RESTART_TIMEOUT: Duration = Duration::from_mins(1);
@@ -94,16 +92,12 @@ impl PrivateKafka {
 
     /// Kills it, as a power failure does.
     pub fn kill(&self) {
-        let file = fs::read_to_string(self.data.path().join("run/kafka.pid")).expect("it runs");
-        let pid: u32 = file
-            .split(' ')
-            .next()
-            .and_then(|pid| pid.parse().ok())
-            .expect("a process id");
-        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("killed");
-        while is_running(pid) {
-            std::thread::yield_now();
-        }
+        kill_server("kafka", self.data.path());
+    }
+
+    /// Stops or continues its process: `SIGSTOP`, `SIGCONT`. Its connections stay open.
+    pub fn signal(&self, signal: Signal) {
+        signal_server("kafka", self.data.path(), signal);
     }
 
     /// The log files of a partition.
@@ -117,34 +111,16 @@ impl PrivateKafka {
     }
 
     fn script(&self, verb: &str) -> io::Result<()> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers");
-        let mut command = Command::new(script);
+        let mut variables = vec![
+            ("KAFKA_PORT", self.port.to_string()),
+            ("KAFKA_CONTROLLER_PORT", self.controller_port.to_string()),
+        ];
+        let names = ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"];
         let secured = self.secured.into_iter().flatten();
-        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"]
-            .into_iter()
-            .zip(secured)
-        {
-            command.env(name, port.to_string());
-        }
-        if let Some(port) = self.advertised {
-            command.env("KAFKA_ADVERTISED_PORT", port.to_string());
-        }
-        let output = command
-            .args([verb, "kafka"])
-            .env("USHER_DATA", self.data.path())
-            .env("KAFKA_PORT", self.port.to_string())
-            .env("KAFKA_CONTROLLER_PORT", self.controller_port.to_string())
-            // The variable names the shared servers.
-            .env_remove("USHER_SERVERS")
-            .output()
-            .expect("scripts/servers runs");
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(io::Error::other(format!(
-            "scripts/servers {verb} kafka: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )))
+        variables.extend(names.into_iter().zip(secured.map(|port| port.to_string())));
+        let advertised = self.advertised.map(|port| port.to_string());
+        variables.extend(advertised.map(|port| ("KAFKA_ADVERTISED_PORT", port)));
+        servers(verb, "kafka", self.data.path(), &variables)
     }
 }
 

@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
 use crate::net::free_address;
+use crate::small_disk::SmallDisk;
 use crate::tls::Identity;
 use crate::wait::eventually;
 
@@ -24,8 +25,12 @@ const TRUSTING: &str = "host all all 127.0.0.1/32 trust";
 /// killed and its data are removed when this value is dropped. Not durable: it never syncs.
 #[derive(Debug)]
 pub struct PrivatePostgres {
+    /// Dropped before the folder that it is mounted on.
+    disk: Option<SmallDisk>,
     folder: TempDir,
     port: u16,
+    /// Further lines of its configuration, which a standby has as well.
+    settings: String,
     server: Child,
 }
 
@@ -37,10 +42,17 @@ impl PrivatePostgres {
 
     /// Starts a server with further lines of `postgresql.conf`.
     pub async fn with_settings(settings: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let own = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.path(), own).expect("a folder that its server may read");
-        give(folder.path());
+        Self::create(settings, false).await
+    }
+
+    /// The same, on a file system of its own, where this process may mount one. Its standbys have
+    /// theirs.
+    pub async fn on_small_disk(settings: &str) -> Self {
+        Self::create(settings, SmallDisk::is_possible()).await
+    }
+
+    async fn create(settings: &str, own_disk: bool) -> Self {
+        let (disk, folder) = storage(own_disk);
         let data = folder.path().join("data");
         let made = program("initdb")
             .args(["--no-sync", "--auth=trust", "--username=postgres"])
@@ -49,7 +61,7 @@ impl PrivatePostgres {
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("initdb runs").success(), "initdb fails");
-        let created = Self::on(folder, settings).await;
+        let created = Self::on(disk, folder, settings).await;
         created.admin("CREATE ROLE usher LOGIN").await;
         created.admin("CREATE DATABASE usher OWNER usher").await;
         created
@@ -57,10 +69,7 @@ impl PrivatePostgres {
 
     /// A standby of this server, which replicates as a stream. [`Self::promote`] makes it a primary.
     pub async fn standby(&self) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let own = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.path(), own).expect("a folder that its server may read");
-        give(folder.path());
+        let (disk, folder) = storage(self.disk.is_some());
         let copied = program("pg_basebackup")
             .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf"])
             .args(["--username=postgres", "--wal-method=stream"])
@@ -70,11 +79,11 @@ impl PrivatePostgres {
             .arg(folder.path().join("data"))
             .status();
         assert!(copied.expect("pg_basebackup runs").success());
-        Self::on(folder, "").await
+        Self::on(disk, folder, &self.settings).await
     }
 
     /// Starts on a folder that has data.
-    async fn on(folder: TempDir, settings: &str) -> Self {
+    async fn on(disk: Option<SmallDisk>, folder: TempDir, settings: &str) -> Self {
         let port = free_address().port();
         let path = folder.path().display();
         let configuration = format!(
@@ -86,8 +95,10 @@ impl PrivatePostgres {
         append(&data.join("postgresql.conf"), &configuration);
         let server = Self {
             server: spawn(folder.path()),
+            disk,
             folder,
             port,
+            settings: settings.to_owned(),
         };
         server.allow(TRUSTING).await;
         server
@@ -169,6 +180,17 @@ impl PrivatePostgres {
         self.server = spawn(self.folder.path());
     }
 
+    /// Its file system, if it has one of its own.
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    /// Whether the server runs. It ends by itself when it cannot recover, on a full disk for
+    /// example.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.server.try_wait(), Ok(None))
+    }
+
     /// Stops every process of the server where it is, with all connections open.
     pub fn freeze(&self) {
         self.signal_all(Signal::SIGSTOP);
@@ -226,6 +248,16 @@ impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         self.crash();
     }
+}
+
+/// A folder that the server may use, on a file system of its own where that is required.
+fn storage(own_disk: bool) -> (Option<SmallDisk>, TempDir) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let disk = own_disk.then(|| SmallDisk::mount(folder.path()).expect("a file system in memory"));
+    let own = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(), own).expect("a folder that its server may read");
+    give(folder.path());
+    (disk, folder)
 }
 
 fn append(file: &Path, text: &str) {

@@ -15,13 +15,11 @@ use ticket_rush::moving_address::MovingAddress;
 use ticket_rush::prepare::prepare;
 use ticket_rush::provider::RefundProvider;
 use ticket_rush::remove::remove;
+use ticket_rush::rush::{Hall, Rush, Tally};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::buyer::Rush;
-use super::plan::Hall;
-use super::tally::Tally;
 use super::upgrade;
 use super::{DELIVERY, PAY_WINDOW};
 use crate::{DemoOptions, Faults, output};

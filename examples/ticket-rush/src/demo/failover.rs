@@ -6,11 +6,11 @@ use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ticket_rush::rush::FailedRequest;
 use tokio::time::{sleep, timeout};
 
 use super::environment::DemoEnvironment;
 use super::faults::servers;
-use super::tally::FailedRequest;
 use crate::output;
 
 /// Time of undisturbed sale before each failover.

@@ -7,11 +7,11 @@ use ticket_rush::api::{Buyer, SeatSelection};
 use ticket_rush::host::StatusClient;
 use ticket_rush::kill::kill_busy;
 use ticket_rush::locations::Checkout;
+use ticket_rush::rush::Rush;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use super::DELIVERY;
-use super::buyer::Rush;
 use crate::output;
 
 /// How long Kafka is stopped.

@@ -6,17 +6,14 @@
 //! accepted order is final; compare the API statistics with the requests sent; drain `usher`;
 //! audit. The exit code is 0 only if every check passes.
 
-mod buyer;
 mod completion;
 mod environment;
 mod failover;
 mod faults;
-mod plan;
 mod program_change;
 mod refunds;
 mod statistics;
 mod status_table;
-mod tally;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -24,6 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ticket_rush::host::Host;
+use ticket_rush::rush::{self, Counts, Hall};
 use ticket_rush::shutdown::ShutdownSignal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -85,7 +83,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
 async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host) -> Result<bool> {
     let status_client = host.status_client();
     let upgraded = options.from.is_some();
-    let hall = plan::Hall::of(options.seats);
+    let hall = Hall::of(options.seats);
     let span = Duration::from_secs(match (options.faults, upgraded) {
         (None, false) => 8,
         (Some(_), _) => 24,
@@ -95,7 +93,7 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
     let seller = env.user("seller", Some("programs:write"))?;
     let half = Notify::new();
 
-    let plans = plan::buyers(options.seed, options.buyers, hall, span);
+    let plans = rush::buyers(options.seed, options.buyers, hall, span);
     let (count, seconds) = (plans.len(), span.as_secs());
     output::title(&format!("The rush: {count} buyers within {seconds} s"));
     let bar = Bar::new("buyers served", count as u64);
@@ -129,7 +127,7 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
             ended.context("a buyer")?;
             served += 1;
             bar.set(served);
-            if served == plan::half(options.buyers) && !upgraded {
+            if served == rush::half(options.buyers) && !upgraded {
                 let status = status_client.status().await?;
                 bar.drawn.suspend(|| status_table::show(&status));
                 half.notify_one();
@@ -176,7 +174,7 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
 }
 
 /// Prints what the buyers received, and checks it.
-fn summary(counts: &tally::Counts) -> Result<()> {
+fn summary(counts: &Counts) -> Result<()> {
     output::line(&format!("{} orders accepted", counts.accepted.len()));
     let named = counts.named.iter();
     let named: Vec<String> = named

@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use ticket_rush::api::{Answer, Buyer};
 use ticket_rush::host::StatusClient;
+use ticket_rush::rush::Rush;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::buyer::Rush;
 use crate::output;
 
 /// The function that shows programs.

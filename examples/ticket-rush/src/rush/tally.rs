@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ticket_rush::api::{Answer, Buyer};
+use crate::api::{Answer, Buyer};
 
 /// An accepted order with its last known status.
 #[derive(Debug, Clone)]
-pub(crate) struct Accepted {
+pub struct Accepted {
+    /// Its buyer.
     pub buyer: Buyer,
+    /// Status in the last answer that named it.
     pub last_seen: String,
 }
 
 impl Accepted {
-    pub(crate) fn is_final(&self) -> bool {
+    /// Whether no status follows the last known one.
+    pub fn is_final(&self) -> bool {
         matches!(
             self.last_seen.as_str(),
             "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void"
@@ -24,7 +27,7 @@ impl Accepted {
 
 /// What the buyers received.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Number of events by name.
     pub named: BTreeMap<&'static str, u64>,
     /// Orders by number.
@@ -41,7 +44,7 @@ pub(crate) struct Counts {
 
 /// A request that the system could not serve; its client repeats it.
 #[derive(Debug, Clone)]
-pub(crate) struct FailedRequest {
+pub struct FailedRequest {
     /// When it was answered, or was known to have no answer.
     pub at: Instant,
     /// Status and code of the answer.
@@ -50,7 +53,7 @@ pub(crate) struct FailedRequest {
 
 /// Shared by all buyers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally(Arc<Mutex<Counts>>);
+pub struct Tally(Arc<Mutex<Counts>>);
 
 impl Tally {
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -58,17 +61,17 @@ impl Tally {
     }
 
     /// The counts so far.
-    pub(crate) fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         self.lock().clone()
     }
 
     /// Counts one event.
-    pub(crate) fn count(&self, what: &'static str) {
+    pub fn count(&self, what: &'static str) {
         *self.lock().named.entry(what).or_default() += 1;
     }
 
     /// Records an accepted order; repeated answers have no effect.
-    pub(crate) fn accepted(&self, buyer: &Buyer, order: &str, status: &str) {
+    pub fn accepted(&self, buyer: &Buyer, order: &str, status: &str) {
         let accepted = Accepted {
             buyer: buyer.clone(),
             last_seen: status.to_owned(),
@@ -78,7 +81,7 @@ impl Tally {
     }
 
     /// Records the status of an order.
-    pub(crate) fn seen(&self, order: &str, status: &str) {
+    pub fn seen(&self, order: &str, status: &str) {
         if let Some(accepted) = self.lock().accepted.get_mut(order) {
             status.clone_into(&mut accepted.last_seen);
         }
@@ -86,7 +89,7 @@ impl Tally {
 
     /// Records a request that the system could not serve. A refusal because there are too many
     /// requests (429) is none.
-    pub(crate) fn failed(&self, answer: &Answer) {
+    pub fn failed(&self, answer: &Answer) {
         if answer.http == 429 {
             return;
         }
@@ -100,7 +103,7 @@ impl Tally {
     }
 
     /// Counts a temporary refusal, with its Retry-After and its duration.
-    pub(crate) fn refused(&self, answer: &Answer) {
+    pub fn refused(&self, answer: &Answer) {
         self.count("try again later");
         self.failed(answer);
         if answer.http == 503 && answer.code().is_some() {
@@ -111,7 +114,7 @@ impl Tally {
     }
 
     /// Records an answer that must not occur.
-    pub(crate) fn unexpected(&self, what: &str, answer: &Answer) {
+    pub fn unexpected(&self, what: &str, answer: &Answer) {
         let answer = format!("{what}: {} {}", answer.http, answer.body);
         self.lock().unexpected.push(answer);
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::api::SeatSelection;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use ticket_rush::api::SeatSelection;
 
 /// Seats in one row of the big categories.
 const ROW: u32 = 40;
@@ -15,13 +15,13 @@ const CATEGORIES: [(&str, i64); 3] = [("Front", 12_000), ("Stalls", 6_500), ("Ba
 
 /// The hall: a small, popular front block, stalls and balcony.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hall {
+pub struct Hall {
     rows: [u32; 3],
 }
 
 impl Hall {
     /// A hall of about `seats` seats, in whole rows.
-    pub(crate) fn of(seats: u32) -> Self {
+    pub fn of(seats: u32) -> Self {
         let rows = (seats / ROW).max(5);
         let front = (rows / 20).max(1);
         let stalls = (rows - front).div_ceil(2);
@@ -31,22 +31,22 @@ impl Hall {
     }
 
     /// Number of all seats.
-    pub(crate) fn seats(self) -> u32 {
+    pub fn seats(self) -> u32 {
         self.rows.iter().sum::<u32>() * ROW
     }
 
     /// First seat of a category.
-    pub(crate) fn first(self, category: u32) -> u32 {
+    pub fn first(self, category: u32) -> u32 {
         self.rows[..category as usize].iter().sum::<u32>() * ROW
     }
 
     /// Number of seats of a category.
-    pub(crate) fn seats_of(self, category: u32) -> u32 {
+    pub fn seats_of(self, category: u32) -> u32 {
         self.rows[category as usize] * ROW
     }
 
     /// The program as a request body.
-    pub(crate) fn program(self, pay_window: Duration, limit: u32) -> Value {
+    pub fn program(self, pay_window: Duration, limit: u32) -> Value {
         let category = |(rows, (name, price))| {
             json!({
                 "name": name, "rows": rows, "seats_per_row": ROW, "price_cents": price,
@@ -62,7 +62,8 @@ impl Hall {
 
 /// How often a buyer sends one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repetition {
+pub enum Repetition {
+    /// Once.
     Once,
     /// Twice concurrently.
     Double,
@@ -72,12 +73,14 @@ pub(crate) enum Repetition {
 
 /// What the buyer does with an accepted order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
+    /// Paid in time.
     Pay,
     /// The provider sends one notification twice, concurrently.
     PayNotifiedTwice,
     /// Two payments for one order: one must be refunded.
     PayTwice,
+    /// Cancelled by the buyer.
     Cancel,
     /// Never paid, so that it times out.
     Expire,
@@ -104,30 +107,37 @@ const OUTCOMES: [(u32, Outcome); 6] = [
 
 /// One order of a plan.
 #[derive(Debug, Clone)]
-pub(crate) struct OrderPlan {
+pub struct OrderPlan {
+    /// Category of the seats.
     pub category: u32,
+    /// Seats.
     pub selection: SeatSelection,
+    /// How often the request is sent.
     pub clicks: Repetition,
+    /// What follows its acceptance.
     pub outcome: Outcome,
 }
 
 /// Plan of one buyer.
 #[derive(Debug, Clone)]
-pub(crate) struct BuyerPlan {
+pub struct BuyerPlan {
+    /// `sub` of the buyer's token.
     pub user: String,
+    /// When the buyer begins, counted from the start of the sale.
     pub arrives: Duration,
+    /// Orders, one after the other.
     pub orders: Vec<OrderPlan>,
     /// Stops at the first 503.
     pub impatient: bool,
 }
 
 /// The number of served buyers after which the program changes.
-pub(crate) fn half(buyers: u32) -> u64 {
+pub fn half(buyers: u32) -> u64 {
     buyers.div_ceil(2).into()
 }
 
 /// Plans of all buyers, who arrive within `span`.
-pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
+pub fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
     let mut random = StdRng::seed_from_u64(seed);
     let buyer = |n| {
         let orders = 0..random.random_range(1..=4);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticket_rush::api::{Answer, ApiClient, Buyer, PlacedOrder, SeatSelection};
+use crate::api::{Answer, ApiClient, Buyer, PlacedOrder, SeatSelection};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -15,9 +15,12 @@ const TEMPORARY: [u16; 6] = [0, 429, 500, 502, 503, 504];
 
 /// State that all buyers share.
 #[derive(Debug, Clone)]
-pub(crate) struct Rush {
+pub struct Rush {
+    /// The API.
     pub api: ApiClient,
+    /// Id of the program on sale.
     pub program: String,
+    /// What the buyers received.
     pub tally: Tally,
     /// Limits the requests in flight.
     pub permits: Arc<Semaphore>,
@@ -29,7 +32,7 @@ pub(crate) struct Rush {
 
 impl Rush {
     /// Executes the plan.
-    pub(crate) async fn run_plan(&self, buyer: Buyer, plan: BuyerPlan) {
+    pub async fn run_plan(&self, buyer: Buyer, plan: BuyerPlan) {
         sleep(plan.arrives).await;
         let mut late = Vec::new();
         for (n, order) in plan.orders.iter().enumerate() {
@@ -186,7 +189,7 @@ impl Rush {
     }
 
     /// Repeats a request until its answer is final, as the provider repeats a notification.
-    pub(crate) async fn until_answered<F>(&self, request: impl Fn() -> F) -> Answer
+    pub async fn until_answered<F>(&self, request: impl Fn() -> F) -> Answer
     where
         F: Future<Output = Answer>,
     {

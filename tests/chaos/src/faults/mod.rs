@@ -1,0 +1,152 @@
+//! Applies faults, and undoes them.
+//!
+//! | module | faults of |
+//! |---|---|
+//! | `processes` | functions and the host |
+//! | `servers` | servers and links to them |
+//! | `data` | data and memory of Redis and of the database |
+//! | `failover` | primaries that are replaced |
+//! | `records` | topics and records |
+
+mod data;
+mod failover;
+mod processes;
+mod records;
+mod servers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use ticket_rush::client_log::now_ms;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::hosts::RunningHost;
+use crate::kind::Kind;
+use crate::schedule::Fault;
+use crate::servers::OwnServers;
+
+/// The system under faults.
+#[derive(Debug)]
+pub struct Target {
+    /// Servers.
+    pub servers: OwnServers,
+    /// The hosts, which share the work.
+    pub hosts: Vec<RunningHost>,
+    /// Faults of hosts so far: they take the hosts by turns.
+    pub turn: AtomicUsize,
+    /// Environment prefix.
+    pub prefix: String,
+    /// One permit for each request that buyers may send at one time.
+    pub permits: Arc<Semaphore>,
+    /// Number of these permits.
+    pub requests: u32,
+    /// Records that were published and are no orders.
+    pub poison: AtomicUsize,
+}
+
+/// A fault as it happened.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// What was done.
+    pub kind: Kind,
+    /// Begin and end, milliseconds since 1970. The end is when the disturbed part ran again.
+    pub span: [u64; 2],
+    /// What was disturbed, or why nothing was.
+    pub result: Result<String, Arc<anyhow::Error>>,
+}
+
+/// Applies each fault at its time, counted from `start`. `report` receives each one when it ends.
+pub async fn apply_all(
+    target: &Arc<Target>,
+    schedule: Vec<Fault>,
+    start: Instant,
+    report: impl Fn(&Applied),
+) -> Vec<Applied> {
+    let mut running = JoinSet::new();
+    let mut applied = Vec::new();
+    let mut schedule = schedule.into_iter();
+    let mut next = schedule.next();
+    while next.is_some() || !running.is_empty() {
+        let begins = next.map_or(start, |fault| start + fault.at);
+        tokio::select! {
+            Some(ended) = running.join_next() => {
+                let one = ended.expect("a fault is applied and undone");
+                report(&one);
+                applied.push(one);
+            }
+            () = sleep_until(begins), if next.is_some() => {
+                // A thread of its own: starting a server blocks it, and other faults go on.
+                let (target, runtime) = (target.clone(), Handle::current());
+                if let Some(fault) = next.take() {
+                    running.spawn_blocking(move || runtime.block_on(target.time(fault)));
+                }
+                next = schedule.next();
+            }
+        }
+    }
+    applied.sort_by_key(|one| one.span);
+    applied
+}
+
+impl Target {
+    async fn time(&self, fault: Fault) -> Applied {
+        let began = now_ms();
+        let done = self.apply(fault.kind, fault.lasts).await;
+        Applied {
+            kind: fault.kind,
+            span: [began, now_ms()],
+            result: done.map_err(Arc::new),
+        }
+    }
+
+    /// Does it and undoes it. Returns what was disturbed. An error before the disturbance disturbs
+    /// nothing.
+    async fn apply(&self, kind: Kind, lasts: Duration) -> Result<String> {
+        match kind {
+            Kind::KillFunction(function) => self.kill_function(function).await,
+            Kind::FreezeFunction(function) | Kind::Deadline(function) => {
+                self.freeze_function(function, lasts).await
+            }
+            Kind::KillHost => self.kill_host(lasts).await,
+            Kind::PauseOrderCreate => self.pause_order_create(lasts).await,
+            Kind::KillServer(server) => self.kill_server(server, lasts).await,
+            Kind::FreezeServer(server) => self.freeze_server(server, lasts).await,
+            Kind::Cut(server) => self.cut(server, lasts).await,
+            Kind::Hold(server) => self.hold(server, lasts).await,
+            Kind::HalfOpen(server) => Ok(self.half_open(server)),
+            Kind::Delay(server) => self.delay(server, lasts).await,
+            Kind::FlushScripts => self.flush_scripts().await,
+            Kind::FlushGate => self.flush_gate().await,
+            Kind::FlushCache => self.flush_cache().await,
+            Kind::DeleteStreams => self.delete_streams().await,
+            Kind::OutOfMemory => self.out_of_memory(lasts).await,
+            Kind::SerializationFailures => self.serialization_failures(lasts).await,
+            Kind::FullDisk => self.full_disk(lasts).await,
+            Kind::EndSessions => self.end_sessions().await,
+            Kind::GateFailover => self.gate_failover().await,
+            Kind::GateHandover => self.gate_handover().await,
+            Kind::DatabaseFailover => self.database_failover().await,
+            Kind::Redeliver => self.redeliver().await,
+            Kind::Poison => self.poison().await,
+            Kind::Transaction => self.transaction().await,
+            Kind::AddPartition => self.add_partition().await,
+            Kind::RecreateTopic => self.recreate_topic().await,
+        }
+    }
+
+    /// The host whose turn it is.
+    fn host(&self) -> &RunningHost {
+        let turn = self.turn.fetch_add(1, Ordering::SeqCst);
+        &self.hosts[turn % self.hosts.len()]
+    }
+
+    /// Records that are to be parked.
+    pub fn parked(&self) -> usize {
+        self.poison.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,82 @@
+//! The hosts of the run: they are killed and started again.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use ticket_rush::host::{Environment, Host, StatusClient};
+use tokio::process::Command;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+/// How long starts are repeated.
+const START: Duration = Duration::from_mins(1);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A host, which may be away for a moment.
+#[derive(Debug)]
+pub struct RunningHost {
+    environment: Environment,
+    host: Mutex<Option<Host>>,
+    status: StatusClient,
+}
+
+impl RunningHost {
+    /// Starts it.
+    pub async fn start(environment: Environment) -> Result<Self> {
+        let host = environment.up().await?;
+        Ok(Self {
+            status: host.status_client(),
+            environment,
+            host: Mutex::new(Some(host)),
+        })
+    }
+
+    /// A client of its status: its address is the same after a restart.
+    pub fn status(&self) -> &StatusClient {
+        &self.status
+    }
+
+    /// Kills it without a drain.
+    pub async fn kill(&self) -> Result<()> {
+        let host = self.host.lock().await.take();
+        host.context("the host does not run")?.kill().await
+    }
+
+    /// Starts it after a kill. Repeats that while a start fails, since a server may be away.
+    pub async fn start_again(&self) -> Result<()> {
+        let mut host = self.host.lock().await;
+        let until = Instant::now() + START;
+        loop {
+            match self.environment.up().await {
+                Ok(started) => {
+                    *host = Some(started);
+                    return Ok(());
+                }
+                Err(error) if Instant::now() > until => return Err(error),
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Drains and stops it.
+    pub async fn stop(&self) -> Result<()> {
+        match self.host.lock().await.take() {
+            Some(host) => host.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a command of `usher` about this host, such as `pause OrderCreateOrders`.
+    pub async fn command(&self, arguments: &[&str]) -> Result<()> {
+        let checkout = &self.environment.checkout;
+        let mut usher = Command::new(checkout.program("usher")?);
+        usher
+            .current_dir(&checkout.root)
+            .args(arguments)
+            .args(["--control", &self.environment.control.to_string()]);
+        let output = usher.kill_on_drop(true).output().await?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "usher {arguments:?}: {text}");
+        Ok(())
+    }
+}
