@@ -77,7 +77,7 @@ pub fn run(
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        .create_with_context(SilentContext)
+        .create_with_context(SilentContext::default())
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
     let fifo = sam_template::model::sqs::is_fifo(&route.queue);

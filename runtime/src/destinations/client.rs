@@ -10,6 +10,7 @@ use sam_template::model::sqs::name_of;
 use super::forms::{Form, RefusalReason, Sent};
 use super::topic::DestinationTopic;
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
+use crate::sources::kafka::ClientTokens;
 use crate::sources::sqs::{Sqs, SqsError, text};
 
 /// Maximum of failure records in flight to a topic.
@@ -60,16 +61,16 @@ impl fmt::Display for DestinationClient {
 }
 
 impl DestinationClient {
-    /// `cluster`: addresses and credentials of the Kafka cluster of a topic.
+    /// `cluster`: addresses and credentials of the Kafka cluster of a topic, and its tokens.
     pub(crate) fn new(
         destination: &Destination,
-        cluster: ClientConfig,
+        (cluster, tokens): (ClientConfig, ClientTokens),
         sqs: Option<&Sqs>,
     ) -> Result<Self, DestinationError> {
         match destination {
             Destination::Sqs(arn) => Self::queue(arn, sqs),
             Destination::KafkaTopic(topic) => {
-                let opened = DestinationTopic::open(topic, cluster);
+                let opened = DestinationTopic::open(topic, cluster, tokens);
                 let opened = opened.map_err(|source| DestinationError::Producer {
                     topic: topic.clone(),
                     source,

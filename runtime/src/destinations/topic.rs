@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use kafka_producer::{AwaitedDeliveries, DeliveryReceiver, PolledProducer};
 use rdkafka::ClientConfig;
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::FutureRecord;
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 
 use super::forms::{Form, RefusalReason, Sent};
 use super::{FailureRecord, Metadata};
+use crate::sources::kafka::{ClientTokens, TokenContext};
 
 /// Time limit of a delivery to a topic, and before it of waits for room in the producer's queue.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub(crate) fn producer_config(mut cluster: ClientConfig) -> ClientConfig {
 /// A topic that receives failure records. Clones share its producer.
 #[derive(Clone)]
 pub(crate) struct DestinationTopic {
-    producer: Arc<PolledProducer<AwaitedDeliveries<DefaultClientContext>>>,
+    producer: Arc<PolledProducer<AwaitedDeliveries<TokenContext>>>,
     name: String,
 }
 
@@ -50,7 +50,11 @@ impl DestinationTopic {
     ///
     /// # Errors
     /// librdkafka rejects the configuration.
-    pub(super) fn open(name: &str, cluster: ClientConfig) -> KafkaResult<Self> {
+    pub(super) fn open(
+        name: &str,
+        cluster: ClientConfig,
+        tokens: ClientTokens,
+    ) -> KafkaResult<Self> {
         let mut config = producer_config(cluster);
         config
             .set("acks", "all")
@@ -62,7 +66,7 @@ impl DestinationTopic {
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
             .set("linger.ms", "0");
-        let context = AwaitedDeliveries::new(DefaultClientContext);
+        let context = AwaitedDeliveries::new(TokenContext::new(tokens));
         Ok(Self {
             producer: Arc::new(PolledProducer::create(config, context)?),
             name: name.to_owned(),

@@ -45,7 +45,8 @@ async fn after_a_fatal_error_records_are_accepted_again() {
         RDKafkaApiKey::InitProducerId,
         &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED],
     );
-    let topic = DestinationTopic::open("topic", cluster(&brokers)).unwrap();
+    let topic =
+        DestinationTopic::open("topic", cluster(&brokers), ClientTokens::default()).unwrap();
     let records = [record("document")];
     assert!(send(&topic, &records).await.is_err());
     let sent = eventually("another producer sends the record", async || {
@@ -60,7 +61,7 @@ async fn records_wait_in_order_for_room_in_the_queue() {
     let brokers = brokers();
     let mut full = cluster(&brokers);
     full.set("queue.buffering.max.messages", "1");
-    let topic = DestinationTopic::open("topic", full).unwrap();
+    let topic = DestinationTopic::open("topic", full, ClientTokens::default()).unwrap();
     let texts = ["1", "2", "3"];
     let sent = send(&topic, &texts.map(record)).await.unwrap();
     assert_eq!(sent, [Sent::Accepted, Sent::Accepted, Sent::Accepted]);

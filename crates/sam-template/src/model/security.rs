@@ -11,6 +11,9 @@ pub struct KafkaSecurity {
     pub ca: Option<String>,
     /// SASL login.
     pub login: Option<SaslLogin>,
+    /// Region of an MSK cluster whose logins are tokens of IAM. Implies TLS; there is no other
+    /// login.
+    pub iam: Option<String>,
     /// Client certificate (mTLS).
     pub certificate: Option<ClientCertificate>,
 }

@@ -13,6 +13,8 @@ pub struct LocalCluster {
     pub servers: String,
     /// Credentials as in `SourceAccessConfigurations`: kind and secret. Empty: plaintext.
     pub access: Vec<(String, SecretCopy)>,
+    /// Region of an MSK cluster whose logins are tokens of IAM.
+    pub iam: Option<String>,
 }
 
 /// A local copy of a secret of Secrets Manager.
@@ -68,7 +70,11 @@ fn cluster(entry: &Entry, folder: &Path, problems: &Problems) -> Option<LocalClu
     let mut access = Vec::new();
     if let Some(servers) = entry.value.texts() {
         let servers = servers.join(",");
-        return Some(LocalCluster { servers, access });
+        return Some(LocalCluster {
+            servers,
+            access,
+            iam: None,
+        });
     }
     let table = Reader::new(&entry.value, format!("[kafka] {}", entry.key), problems);
     if !table.has("servers") {
@@ -76,7 +82,11 @@ fn cluster(entry: &Entry, folder: &Path, problems: &Problems) -> Option<LocalClu
         problems.error(entry.line, message);
         return None;
     }
-    table.only("servers auth secret ca");
+    table.only("servers auth secret ca iam");
+    if table.has("iam") && table.has("auth") {
+        table.error("iam", "iam and auth are two logins. Keep one.");
+        return None;
+    }
     let servers = table.texts_or_one("servers").join(",");
     let mut take = |kind: &str, key: &str| {
         let secret = secret(table.text(key)?, folder, table.line(key), problems)?;
@@ -95,5 +105,22 @@ fn cluster(entry: &Entry, folder: &Path, problems: &Problems) -> Option<LocalClu
     if table.has("ca") {
         take("SERVER_ROOT_CA_CERTIFICATE", "ca")?;
     }
-    Some(LocalCluster { servers, access })
+    let iam = table.text("iam").map(str::to_owned);
+    let region = |region: &String| {
+        let mut parts = region.split('-');
+        parts.clone().count() >= 3
+            && parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    if table.has("iam") && !iam.as_ref().is_some_and(region) {
+        table.error(
+            "iam",
+            "iam is the region of the cluster, such as \"eu-central-1\".",
+        );
+        return None;
+    }
+    Some(LocalCluster {
+        servers,
+        access,
+        iam,
+    })
 }

@@ -304,6 +304,16 @@ fn settings_of_wrong_kinds_are_refused_with_lines() {
             "servers must be a list",
         ),
         (
+            "[kafka]\n'A.B' = { servers = '127.0.0.1:1', iam = 'yes' }\n",
+            2,
+            "iam is the region",
+        ),
+        (
+            "[kafka]\n'A.B' = { servers = '127.0.0.1:1', iam = 'eu-central-1', auth = 'X' }\n",
+            2,
+            "iam and auth are two logins",
+        ),
+        (
             "[resolve]\nk = { file = ['a'] }\n",
             2,
             "file must be text, not a list",

@@ -44,6 +44,23 @@ fn kafka_mappings_are_read_in_three_forms() {
 }
 
 #[test]
+fn a_cluster_of_msk_takes_tokens_of_its_region() {
+    const ARN: &str = "arn:aws:kafka:eu-central-1:1:cluster/c/1";
+    let text = function(&format!(
+        "Events: {{E: {{Type: MSK, Properties: {{Stream: '{ARN}', Topics: [t]}}}}}}"
+    ));
+    let entry = |more: &str| {
+        format!("[kafka]\n'{ARN}' = {{ servers = '127.0.0.1:9098', iam = 'eu-central-1'{more} }}\n")
+    };
+    let app = good(&text, &entry(""));
+    let security = &app.kafka[0].security;
+    assert_eq!(
+        (security.tls, security.iam.as_deref(), &security.login),
+        (true, Some("eu-central-1"), &None)
+    );
+}
+
+#[test]
 fn unlimited_retries_with_a_destination_become_ten() {
     let text = function(
         "Events:\n  Own:\n    Type: SelfManagedKafka\n    Properties:\n      Topics: [t]\n      \

@@ -17,7 +17,7 @@
 //! of the consumer, `status` collects counters and health, `moves` executes an operator's seek or
 //! skip in a running mapping, and `consumer_failure` lists why a run ends. `probe`, `positions` and
 //! `reader` serve commands that run without a mapping, `dead_letters` brings discarded records back.
-//! `settings` has the configuration of librdkafka.
+//! `settings` has the configuration of librdkafka, `tokens` the logins of MSK by IAM.
 //!
 //! Guarantees:
 //! - Each record is processed at least once, in order within its partition.
@@ -54,6 +54,7 @@ mod silent;
 mod source;
 mod start_offsets;
 mod status;
+mod tokens;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +71,7 @@ pub(crate) use record::OriginalRecord;
 pub(crate) use settings::cluster;
 pub(crate) use silent::{DeliveryResults, SilentContext};
 pub use status::{MappingStatus, PartitionStatus};
+pub(crate) use tokens::{ClientTokens, TokenContext};
 
 /// Time limit for closing the consumer of a drained mapping. Usually one exchange with the broker
 /// is enough. A consumer that is closed during its first assignment can wait forever within

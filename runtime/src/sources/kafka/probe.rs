@@ -1,10 +1,11 @@
 //! Checks a cluster before the start: does it respond, accept the login, and have the topics?
 
+use std::error::Error;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +13,7 @@ use rdkafka::metadata::MetadataTopic;
 use sam_template::model::KafkaSecurity;
 
 use super::settings;
+use super::tokens::ClientTokens;
 use crate::lock::lock;
 
 /// Time limit of one attempt.
@@ -85,6 +87,7 @@ pub fn probe(
     let context = ProbeContext {
         servers: servers(),
         refused: Mutex::default(),
+        tokens: ClientTokens::of(security),
     };
     let consumer: BaseConsumer<ProbeContext> =
         config
@@ -96,6 +99,7 @@ pub fn probe(
                 },
                 other => unreachable(other),
             })?;
+    consumer.context().tokens.await_first(&consumer);
     let until = Instant::now() + patience;
     let metadata = loop {
         match consumer.fetch_metadata(None, ATTEMPT.min(patience)) {
@@ -125,9 +129,12 @@ pub fn probe(
 struct ProbeContext {
     servers: String,
     refused: Mutex<Option<ProbeError>>,
+    tokens: ClientTokens,
 }
 
 impl ClientContext for ProbeContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -138,6 +145,10 @@ impl ClientContext for ProbeContext {
             _ => return,
         };
         lock(&self.refused).get_or_insert(refusal);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
     }
 }
 

@@ -14,6 +14,7 @@ use sam_template::model::KafkaMapping;
 
 use super::settings::cluster;
 use super::silent::SilentContext;
+use super::tokens::ClientTokens;
 
 /// Time limit of a request, and between two records.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -47,14 +48,18 @@ pub(crate) fn consumer(
     mapping: &KafkaMapping,
     group: &str,
 ) -> Result<BaseConsumer<SilentContext>, ReadError> {
-    cluster(mapping)
+    let tokens = ClientTokens::of(&mapping.security);
+    let consumer = cluster(mapping)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        .create_with_context(SilentContext)
-        .map_err(ReadError::Consumer)
+        .create_with_context(SilentContext {
+            tokens: tokens.clone(),
+        })?;
+    tokens.await_first(&consumer);
+    Ok(consumer)
 }
 
 /// First offset and end of a partition's log.

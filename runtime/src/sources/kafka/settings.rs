@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use sam_template::model::{KafkaMapping, KafkaSecurity};
 use sha2::{Digest, Sha256};
 
+use super::tokens::ClientTokens;
 use super::{KafkaLimits, encode};
 use crate::invocation::MAX_PAYLOAD;
 
@@ -33,12 +34,18 @@ pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
     config
 }
 
+/// As [`cluster`], with the tokens that a client needs beside it.
+pub(super) fn access(mapping: &KafkaMapping) -> (ClientConfig, ClientTokens) {
+    (cluster(mapping), ClientTokens::of(&mapping.security))
+}
+
 /// Sets addresses, encryption and credentials.
 pub(super) fn connection(servers: &str, security: &KafkaSecurity, config: &mut ClientConfig) {
-    let protocol = match (&security.login, security.tls) {
-        (Some(_), _) => "sasl_ssl",
-        (None, true) => "ssl",
-        (None, false) => "plaintext",
+    let logs_in = security.login.is_some() || security.iam.is_some();
+    let protocol = match (logs_in, security.tls) {
+        (true, _) => "sasl_ssl",
+        (false, true) => "ssl",
+        (false, false) => "plaintext",
     };
     config
         .set("bootstrap.servers", servers)
@@ -59,6 +66,9 @@ pub(super) fn connection(servers: &str, security: &KafkaSecurity, config: &mut C
             .set("sasl.mechanism", login.mechanism)
             .set("sasl.username", &login.username)
             .set("sasl.password", login.password.reveal());
+    }
+    if security.iam.is_some() {
+        config.set("sasl.mechanism", "OAUTHBEARER");
     }
 }
 

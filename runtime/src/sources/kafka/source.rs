@@ -95,7 +95,7 @@ impl KafkaSource {
         let destination = mapping
             .on_failure
             .as_ref()
-            .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
+            .map(|to| DestinationClient::new(to, settings::access(&mapping), limits.sqs.as_ref()))
             .transpose()?;
         let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
         let source = Self {

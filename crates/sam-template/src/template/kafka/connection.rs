@@ -24,7 +24,10 @@ pub(super) fn read(
         (Some(cluster), _) => {
             let security = access::read(&cluster.access);
             let wrong = |wrong| reader.error_on(line, &format!("usher.toml [kafka]: {wrong}."));
-            (cluster.servers.as_str(), security.map_err(wrong).ok()?)
+            let mut security = security.map_err(wrong).ok()?;
+            security.tls |= cluster.iam.is_some();
+            security.iam.clone_from(&cluster.iam);
+            (cluster.servers.as_str(), security)
         }
         (None, KafkaKind::Msk { arn }) => {
             let message = format!(

@@ -6,6 +6,7 @@
 mod rebalance;
 mod statistics;
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -14,7 +15,7 @@ use std::thread::Thread;
 use event_sources::kafka::FetchPositions;
 use event_sources::stream::{Offset, Partition};
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
@@ -28,6 +29,7 @@ use crate::lock::lock;
 use crate::sources::kafka::buffer::Chunk;
 use crate::sources::kafka::known_topics::KnownTopics;
 use crate::sources::kafka::status::{LogEnd, MappingProgress};
+use crate::sources::kafka::tokens::ClientTokens;
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub(super) fn wake_polling_thread(consumer: &mut MappingConsumer) {
 /// Receives the callbacks of librdkafka.
 pub(super) struct MappingContext {
     pub(super) mapping: KafkaMapping,
+    tokens: ClientTokens,
     events: Sender<ConsumerEvent>,
     pub(super) progress: Arc<MappingProgress>,
     pub(super) known: Arc<KnownTopics>,
@@ -100,6 +103,7 @@ impl MappingContext {
         known: Arc<KnownTopics>,
     ) -> Self {
         Self {
+            tokens: ClientTokens::of(&mapping.security),
             mapping,
             events,
             progress,
@@ -180,6 +184,8 @@ impl MappingContext {
 }
 
 impl ClientContext for MappingContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         self.handled.store(true, Ordering::Relaxed);
         tracing::debug!(mapping = %self.mapping.id, facility, "{message}");
@@ -194,6 +200,11 @@ impl ClientContext for MappingContext {
         tracing::debug!(mapping = %self.mapping.id, %error, reason, "Kafka reports an error");
         self.progress.note_error(reason);
         *lock(&self.reason) = Some(reason.to_owned());
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.handled.store(true, Ordering::Relaxed);
+        self.tokens.next()
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

@@ -12,6 +12,7 @@ use tokio::task::JoinError;
 use super::ranges::RecordRange;
 use crate::destinations::producer_config;
 use crate::sources::kafka::reader::{PATIENCE, ReadError, consumer, read, watermarks};
+use crate::sources::kafka::tokens::ClientTokens;
 use crate::sources::kafka::{DeliveryResults, cluster};
 
 /// Why records were not appended.
@@ -165,7 +166,7 @@ pub(super) fn write(
     let producer: ThreadedProducer<DeliveryResults> = producer_config(cluster(mapping))
         .set("message.timeout.ms", "15000")
         .set("allow.auto.create.topics", "false")
-        .create_with_context(DeliveryResults::default())?;
+        .create_with_context(DeliveryResults::new(ClientTokens::of(&mapping.security)))?;
     let mut sent = Vec::new();
     for (number, outgoing) in records.into_iter().enumerate() {
         let size =

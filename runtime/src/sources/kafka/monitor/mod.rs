@@ -137,10 +137,11 @@ impl GroupMonitor {
     }
 
     fn client(&mut self) -> Result<BaseConsumer<SilentContext>, ReadError> {
-        self.client.take().map_or_else(
-            || reader::consumer(&self.source.mapping, &self.source.mapping.group),
-            Ok,
-        )
+        let Some(client) = self.client.take() else {
+            return reader::consumer(&self.source.mapping, &self.source.mapping.group);
+        };
+        client.context().tokens.renew(&client);
+        Ok(client)
     }
 
     /// Topics that were recreated since they were read.

@@ -85,7 +85,7 @@ pub async fn skip(
     let to = match (&found, &mapping.on_failure) {
         (Some(found), Some(destination)) => {
             let destination =
-                DestinationClient::new(destination, settings::cluster(mapping), sqs.as_ref())?;
+                DestinationClient::new(destination, settings::access(mapping), sqs.as_ref())?;
             let target = partition(&mapping.topics, &topic, number)
                 .ok_or_else(|| DirectMoveError::OtherTopic(topic.clone()))?;
             let context = FailureContext {
