@@ -1,5 +1,5 @@
-//! A copy of the application with other settings: functions that run in chosen execution models, or
-//! a login of Kafka.
+//! A copy of the application with other settings: functions that run in chosen execution models,
+//! logins, or further variables.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -26,11 +26,21 @@ pub struct ManagedFunction {
 /// a process of every other function handles one invocation at a time, whatever the checkout's
 /// usher.toml says. Returns the path of the template.
 pub fn write(checkout: &Checkout, folder: &Path, functions: &[ManagedFunction]) -> Result<PathBuf> {
-    copy(checkout, folder, |settings| {
+    copy(checkout, folder, &[], |settings| {
         let mut settings = classic(&settings);
         settings.extend(functions.iter().map(table));
         settings
     })
+}
+
+/// Writes the checkout's template and usher.toml into `folder`. There every function has these
+/// variables as well. Returns the path of the template.
+pub fn with_variables(
+    checkout: &Checkout,
+    folder: &Path,
+    variables: &[(&str, String)],
+) -> Result<PathBuf> {
+    copy(checkout, folder, variables, |settings| settings)
 }
 
 /// Writes the checkout's template and usher.toml into `folder` if the servers require logins: they
@@ -52,7 +62,7 @@ pub fn with_logins(
         let settings = logged_in(&settings, &servers.logins());
         redis_endpoint(&settings, servers) + &cluster
     };
-    copy(checkout, folder, change).map(Some)
+    copy(checkout, folder, &[], change).map(Some)
 }
 
 /// The settings with the Redis of the host itself, if it requires a login.
@@ -112,10 +122,12 @@ fn cluster(folder: &Path, servers: &Servers) -> Result<String> {
     ))
 }
 
-/// Copies both files; `change` changes the settings.
+/// Copies both files: the template with these variables of all functions, the settings as `change`
+/// changes them.
 fn copy(
     checkout: &Checkout,
     folder: &Path,
+    variables: &[(&str, String)],
     change: impl FnOnce(String) -> String,
 ) -> Result<PathBuf> {
     let read = |name: &str| {
@@ -124,11 +136,23 @@ fn copy(
     };
     let code = format!("CodeUri: {}/functions/", checkout.root.display());
     let template = read("template.yaml")?.replace("CodeUri: functions/", &code);
+    let template = with_globals(&template, variables);
     let settings = change(read("usher.toml")?);
     let file = folder.join("template.yaml");
     fs::write(&file, template)?;
     fs::write(folder.join("usher.toml"), settings)?;
     Ok(file)
+}
+
+/// The template with these variables before those that all its functions have. A JSON string is a
+/// string of YAML as well.
+fn with_globals(template: &str, variables: &[(&str, String)]) -> String {
+    let first = "        ENV_PREFIX: !Ref EnvPrefix\n";
+    let own = variables
+        .iter()
+        .map(|(name, value)| format!("        {name}: {}\n", json!(value)));
+    let all: String = own.chain([first.to_owned()]).collect();
+    template.replacen(first, &all, 1)
 }
 
 /// The settings without the tables that say how functions run.
@@ -170,6 +194,15 @@ mod tests {
         let expected = "stack = \"a\"\n[parameters]\n\
                         DatabasePassword = \"a #\\\"'\\\\%\"\nB = 1\n";
         assert_eq!(changed, expected);
+    }
+
+    #[test]
+    fn variables_stand_beside_those_of_all_functions() {
+        let template = include_str!("../../../template.yaml");
+        let changed = with_globals(template, &[("A", "b: c".to_owned())]);
+        let expected =
+            "      Variables:\n        A: \"b: c\"\n        ENV_PREFIX: !Ref EnvPrefix\n";
+        assert!(changed.contains(expected));
     }
 
     #[test]

@@ -14,9 +14,8 @@ use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
-use testkit::redis_cluster::PrivateCluster;
 use testkit::servers::cache_url;
-use testkit::suite::run_again;
+use testkit::suite::run_on_cluster;
 
 struct TestEnvironment {
     names: Names,
@@ -239,7 +238,6 @@ fn all_problems_are_reported_together() {
 
 #[test]
 fn every_batch_is_handled_on_a_cluster() {
-    let cluster = PrivateCluster::start(3, 0);
     let others = ["--skip", "on_a_cluster"];
-    run_again(&others, &[("CACHE_URL", &cluster.url())]);
+    run_on_cluster(&others, &["CACHE_URL"]);
 }

@@ -17,6 +17,9 @@ pub struct Roles {
 
 /// Tables whose rows are deleted. Of all others each row is kept for ever.
 const DELETED: &str = "order_seats, outbox, barrier_waits, unsettled, api_calls, api_minutes";
+/// The sequence that a statement reads by its name (`program_identity.sql`). Those of other columns
+/// need no right.
+const SEQUENCE: &str = "programs_id_seq";
 
 impl Store {
     /// Replaces all rights of the roles in the schema. Returns the roles.
@@ -35,6 +38,7 @@ impl Store {
             let role = quoted(name);
             let mut sql = format!(
                 "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role};
+                 REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role};
                  REVOKE ALL ON SCHEMA {schema} FROM {role};
                  GRANT USAGE ON SCHEMA {schema} TO {role};
                  GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};"
@@ -43,7 +47,8 @@ impl Store {
                 let more = format!(
                     "GRANT {writes} ON ALL TABLES IN SCHEMA {schema} TO {role};
                      REVOKE {writes} ON migrations FROM {role};
-                     GRANT DELETE ON {DELETED} TO {role};"
+                     GRANT DELETE ON {DELETED} TO {role};
+                     GRANT USAGE ON SEQUENCE {SEQUENCE} TO {role};"
                 );
                 sql.push_str(&more);
             }

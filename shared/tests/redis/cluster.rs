@@ -7,8 +7,7 @@ use shared::gate::{Abandoned, Accepted, SettleTo, Settled};
 
 use super::environment::{TestEnvironment, best, chosen, settle_to};
 use testkit::redis::PrivateRedis;
-use testkit::redis_cluster::PrivateCluster;
-use testkit::suite::run_again;
+use testkit::suite::run_on_cluster;
 
 async fn clustered() -> (PrivateRedis, TestEnvironment) {
     let server = PrivateRedis::start(&["--cluster-enabled", "yes"]);
@@ -97,7 +96,6 @@ async fn every_script_of_the_gate_stays_in_one_slot() {
 
 #[test]
 fn every_test_of_the_gate_passes_on_three_nodes() {
-    let cluster = PrivateCluster::start(3, 0);
     let modules = [
         "accepting::",
         "audit::",
@@ -109,17 +107,16 @@ fn every_test_of_the_gate_passes_on_three_nodes() {
         "settled_together::",
         "waiting::",
     ];
-    run_again(&modules, &[("REDIS_GATE_URL", &cluster.url())]);
+    run_on_cluster(&modules, &["REDIS_GATE_URL"]);
 }
 
 #[cfg(feature = "cache")]
 #[test]
 fn every_test_of_the_cache_passes_on_three_nodes() {
-    let cluster = PrivateCluster::start(3, 0);
     let modules = [
         "cache::reading::",
         "cache::shared_cache::",
         "cache::follow::every",
     ];
-    run_again(&modules, &[("CACHE_URL", &cluster.url())]);
+    run_on_cluster(&modules, &["CACHE_URL"]);
 }

@@ -59,6 +59,23 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     .await;
 }
 
+/// A program of two categories, with 400 seats.
+pub(crate) fn new_program() -> NewProgram {
+    let category = |name: &str| NewCategory {
+        name: name.into(),
+        rows: 10,
+        row_len: 20,
+        price: Cents::new(4_500).expect("price"),
+    };
+    NewProgram::new(
+        "Autumn tour".into(),
+        vec![category("stalls"), category("balcony")],
+        900_000,
+        6,
+    )
+    .expect("valid")
+}
+
 impl Environment {
     /// Stores orders as records of one partition, offsets from 0.
     pub(crate) async fn create(&self, orders: &[OrderRequested]) -> Vec<OrderRow> {
@@ -123,20 +140,8 @@ impl Environment {
     }
 
     pub(crate) async fn program(&self) -> Program {
-        let category = |name: &str| NewCategory {
-            name: name.into(),
-            rows: 10,
-            row_len: 20,
-            price: Cents::new(4_500).expect("price"),
-        };
-        let new = NewProgram::new(
-            "Autumn tour".into(),
-            vec![category("stalls"), category("balcony")],
-            900_000,
-            6,
-        );
         self.store
-            .create_program(new.expect("valid"), None)
+            .create_program(new_program(), None)
             .await
             .expect("postgres")
     }

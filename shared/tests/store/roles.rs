@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Either, Executor, SqlSafeStr, Statement};
 use testkit::private_postgres::PrivatePostgres;
 
-use crate::environment::{MIN_PAY_MS, arrival, look, order};
+use crate::environment::{MIN_PAY_MS, arrival, look, new_program, order};
 
 const WRITER: &str = "sale-writer";
 const READER: &str = "sale_reader";
@@ -62,6 +62,12 @@ async fn a_writer_may_run_every_statement_and_change_no_table() {
     let stored = writer.store_orders(&arrivals, MIN_PAY_MS).await;
     assert_eq!((stored.unfinished, stored.orders.len()), (None, 1));
 
+    // A plan does not show that a sequence may be read.
+    writer
+        .create_program(new_program(), None)
+        .await
+        .expect("rights");
+
     let mut writer = raw(&server, WRITER).await;
     let folders = ["/src/store/sql", "/src/api_calls/store/sql"]
         .map(|folder| format!("{}{folder}", env!("CARGO_MANIFEST_DIR")));
@@ -110,6 +116,7 @@ async fn a_writer_may_run_every_statement_and_change_no_table() {
         "DELETE FROM orders",
         "UPDATE migrations SET name = 'x'",
         "CREATE TABLE public.more (id int)",
+        "SELECT setval('programs_id_seq', 1)",
     ] {
         let state = sqlstate(&mut writer, forbidden).await;
         assert_eq!(state.as_deref(), Some("42501"), "{forbidden}");
@@ -127,6 +134,7 @@ async fn a_reader_only_reads() {
         "INSERT INTO outbox DEFAULT VALUES",
         "SELECT FROM orders FOR UPDATE",
         "CREATE TABLE more (id int)",
+        "SELECT nextval('programs_id_seq')",
     ] {
         let state = sqlstate(&mut reader, forbidden).await;
         assert_eq!(state.as_deref(), Some("42501"), "{forbidden}");

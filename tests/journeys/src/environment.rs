@@ -38,6 +38,9 @@ pub struct Settings {
     /// Functions of which a process handles several invocations at a time, all others one. `None`:
     /// as in usher.toml.
     pub managed: Option<Vec<ManagedFunction>>,
+    /// Variables of every function, in addition to those of the template. Not together with
+    /// `managed`, or with servers that require a login.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// An environment with keys, topics and tables, for `usher` to run in.
@@ -85,7 +88,14 @@ impl TestEnvironment {
         servers.brokers = settings.brokers.unwrap_or(servers.brokers);
         let template = match &settings.managed {
             Some(managed) => Some(application::write(&checkout, folder.path(), managed)?),
-            None => application::with_logins(&checkout, folder.path(), &servers)?,
+            None if settings.variables.is_empty() => {
+                application::with_logins(&checkout, folder.path(), &servers)?
+            }
+            None => {
+                let variables = &settings.variables;
+                let file = application::with_variables(&checkout, folder.path(), variables)?;
+                Some(file)
+            }
         };
         let environment = Environment {
             keys: folder.path().join("keys"),

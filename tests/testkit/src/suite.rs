@@ -2,6 +2,16 @@
 
 use std::process::Command;
 
+use crate::redis_cluster::PrivateCluster;
+
+/// As [`run_again`], on a Redis Cluster of three nodes: these variables have its address.
+pub fn run_on_cluster(modules: &[&str], variables: &[&str]) {
+    let cluster = PrivateCluster::start(3, 0);
+    let url = cluster.url();
+    let variables: Vec<_> = variables.iter().map(|name| (*name, url.as_str())).collect();
+    run_again(modules, &variables);
+}
+
 /// Runs the tests whose names begin with one of `modules` in another process, with these variables.
 /// Panics with their output if one fails, or if there are none.
 pub fn run_again(modules: &[&str], variables: &[(&str, &str)]) {

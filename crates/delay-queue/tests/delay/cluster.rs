@@ -3,7 +3,7 @@
 use delay_queue::{Due, Fenced, LinkError, Replayed, Scheduled, Shard};
 use testkit::redis::PrivateRedis;
 use testkit::redis_cluster::PrivateCluster;
-use testkit::suite::run_again;
+use testkit::suite::run_on_cluster;
 use testkit::until;
 
 use crate::environment::TestEnvironment;
@@ -52,9 +52,8 @@ async fn every_script_stays_in_one_slot() {
 
 #[test]
 fn every_test_of_the_queue_passes_on_three_nodes() {
-    let cluster = PrivateCluster::start(3, 0);
     let modules = ["claims::", "parking::", "scheduling::", "worker::"];
-    run_again(&modules, &[("REDIS_GATE_URL", &cluster.url())]);
+    run_on_cluster(&modules, &["REDIS_GATE_URL"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

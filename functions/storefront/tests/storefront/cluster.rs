@@ -1,11 +1,9 @@
 //! The storefront on a Redis Cluster of three nodes.
 
-use testkit::redis_cluster::PrivateCluster;
-use testkit::suite::run_again;
+use testkit::suite::run_on_cluster;
 
 #[test]
 fn the_storefront_works_on_a_cluster() {
-    let cluster = PrivateCluster::start(3, 0);
     let modules = [
         "changes::",
         "create::",
@@ -13,6 +11,5 @@ fn the_storefront_works_on_a_cluster() {
         "payments::",
         "programs::",
     ];
-    let url = cluster.url();
-    run_again(&modules, &[("REDIS_GATE_URL", &url), ("CACHE_URL", &url)]);
+    run_on_cluster(&modules, &["REDIS_GATE_URL", "CACHE_URL"]);
 }

@@ -1,11 +1,9 @@
 //! The closer on a Redis Cluster of three nodes.
 
-use testkit::redis_cluster::PrivateCluster;
-use testkit::suite::run_again;
+use testkit::suite::run_on_cluster;
 
 #[test]
 fn the_closer_works_on_a_cluster() {
-    let cluster = PrivateCluster::start(3, 0);
     let modules = [
         "auditing::",
         "closing::",
@@ -16,6 +14,5 @@ fn the_closer_works_on_a_cluster() {
         "sweeping::",
         "unstored::",
     ];
-    let url = cluster.url();
-    run_again(&modules, &[("REDIS_GATE_URL", &url), ("CACHE_URL", &url)]);
+    run_on_cluster(&modules, &["REDIS_GATE_URL", "CACHE_URL"]);
 }

@@ -13,6 +13,7 @@ mod orders;
 mod parked;
 mod payments;
 mod poison;
+mod rotation;
 mod servers;
 mod traces;
 mod waiting;

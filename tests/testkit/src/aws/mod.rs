@@ -31,15 +31,41 @@ pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// The session token of its role.
 pub const SESSION_TOKEN: &str = "session/token+of=role";
 
+/// An access key.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessKey {
+    /// Its id.
+    pub id: &'static str,
+    /// Its secret.
+    pub secret: &'static str,
+    /// The session token of its role.
+    pub session: &'static str,
+}
+
+const EXAMPLE: AccessKey = AccessKey {
+    id: KEY_ID,
+    secret: SECRET_KEY,
+    session: SESSION_TOKEN,
+};
+
+/// The key that `usher` gives to the functions it runs.
+pub const KEY_OF_USHER: AccessKey = AccessKey {
+    id: "local",
+    secret: "local",
+    session: "local",
+};
+
 /// A server of secrets on a port of its own, until dropped.
 pub struct SecretsServer {
     address: SocketAddr,
+    key: AccessKey,
     state: Arc<State>,
     server: AbortHandle,
 }
 
-#[derive(Default)]
 struct State {
+    /// Signs the requests that are answered.
+    key: AccessKey,
     content: Mutex<Content>,
     /// Wakes the requests that are held.
     released: Notify,
@@ -66,9 +92,18 @@ impl State {
 impl SecretsServer {
     /// Starts it.
     pub async fn start() -> Self {
+        Self::with_key(EXAMPLE).await
+    }
+
+    /// Starts it for requests that are signed with this key.
+    pub async fn with_key(key: AccessKey) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let state = Arc::<State>::default();
+        let state = Arc::new(State {
+            key,
+            content: Mutex::default(),
+            released: Notify::new(),
+        });
         let shared = state.clone();
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -77,6 +112,7 @@ impl SecretsServer {
         });
         Self {
             address,
+            key,
             state,
             server: server.abort_handle(),
         }
@@ -96,9 +132,9 @@ impl SecretsServer {
     pub fn variables(&self) -> [(String, String); 5] {
         [
             ("AWS_REGION", "eu-central-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", KEY_ID.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
-            ("AWS_SESSION_TOKEN", SESSION_TOKEN.to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.key.id.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.key.secret.to_owned()),
+            ("AWS_SESSION_TOKEN", self.key.session.to_owned()),
             ("AWS_ENDPOINT_URL", self.url()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -169,13 +205,14 @@ async fn answer(request: Request<Incoming>, state: &State) -> Response<Full<Byte
         }
         released.await;
     }
-    let (status, answer) = respond(&head, &body, &mut state.content());
+    let (status, answer) = respond(&head, &body, state.key, &mut state.content());
     json_response(status, &answer)
 }
 
 fn respond(
     head: &http::request::Parts,
     body: &Bytes,
+    key: AccessKey,
     content: &mut Content,
 ) -> (StatusCode, Value) {
     let target = head
@@ -191,9 +228,8 @@ fn respond(
     let Some(arn) = request[name].as_str() else {
         return refused("InvalidParameterException", "no name");
     };
-    if let Err(invalid) =
-        signature::verify(head, body, service, arn.split(':').nth(3).unwrap_or(""))
-    {
+    let region = arn.split(':').nth(3).unwrap_or("");
+    if let Err(invalid) = signature::verify(head, body, key, service, region) {
         return refused("InvalidSignatureException", &invalid.0);
     }
     let stage = request["VersionStage"].as_str().unwrap_or("AWSCURRENT");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{KEY_ID, SECRET_KEY, SESSION_TOKEN};
+use super::AccessKey;
 
 /// Headers that a signature must cover.
 const REQUIRED: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
@@ -21,10 +21,11 @@ impl From<&str> for Invalid {
     }
 }
 
-/// Whether a request is signed for this service and region by [`KEY_ID`], or what is wrong.
+/// Whether a request is signed with this key for this service and region, or what is wrong.
 pub(super) fn verify(
     head: &http::request::Parts,
     body: &Bytes,
+    key: AccessKey,
     service: &str,
     region: &str,
 ) -> Result<(), Invalid> {
@@ -45,11 +46,11 @@ pub(super) fn verify(
     let date = header("x-amz-date")?;
     let day = date.get(..8).ok_or("a date that is none")?;
     let scope = format!("{day}/{region}/{service}/aws4_request");
-    if field("Credential=")? != format!("{KEY_ID}/{scope}") {
+    if field("Credential=")? != format!("{}/{scope}", key.id) {
         return Err("another key, day, region or service".into());
     }
     let session = head.headers.get("x-amz-security-token");
-    if session.is_some_and(|token| token != SESSION_TOKEN) {
+    if session.is_some_and(|token| token != key.session) {
         return Err("another session".into());
     }
     let signed = field("SignedHeaders=")?;
@@ -66,11 +67,11 @@ pub(super) fn verify(
     let _ = write!(request, "\n{signed}\n{}", hex::encode(Sha256::digest(body)));
     let hash = hex::encode(Sha256::digest(request.as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{hash}");
-    let mut key = format!("AWS4{SECRET_KEY}").into_bytes();
+    let mut derived = format!("AWS4{}", key.secret).into_bytes();
     for part in [day, region, service, "aws4_request"] {
-        key = mac(&key, part);
+        derived = mac(&derived, part);
     }
-    if hex::encode(mac(&key, &text)) == field("Signature=")? {
+    if hex::encode(mac(&derived, &text)) == field("Signature=")? {
         Ok(())
     } else {
         Err("the signature does not match".into())
