@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::access::ConnectError;
+use super::cluster::is_moving;
 use super::failover::error_needs_reconnect;
 use super::refusal::Refusal;
 
@@ -61,7 +62,9 @@ impl From<RedisError> for LinkError {
             Some("MOVED") => Self::Unavailable(format!(
                 "{text}; the address of a cluster needs ?cluster=true"
             )),
-            _ if transient || error_needs_reconnect(&error) => Self::Unavailable(text),
+            _ if transient || is_moving(&error) || error_needs_reconnect(&error) => {
+                Self::Unavailable(text)
+            }
             _ => Self::Protocol(text),
         }
     }

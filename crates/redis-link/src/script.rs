@@ -11,7 +11,7 @@ pub struct Script {
     source: String,
     hash: String,
     library: Option<Library>,
-    siblings: Option<Siblings>,
+    siblings: Vec<Siblings>,
 }
 
 /// Other keys of a script, derived from the end of its own key.
@@ -24,14 +24,17 @@ struct Siblings {
 }
 
 impl Siblings {
-    /// From a line `--@siblings OWN OTHER...`.
-    fn read(source: &str) -> Option<Self> {
-        let mut lines = source.lines();
-        let words = lines.find_map(|line| line.strip_prefix("--@siblings "))?;
-        let mut words = words.split(' ').map(str::to_owned);
-        let own = words.next()?;
-        let others = words.collect();
-        Some(Self { own, others })
+    /// From the lines `--@siblings OWN OTHER...`.
+    fn read_all(source: &str) -> Vec<Self> {
+        let lines = source.lines();
+        let lines = lines.filter_map(|line| line.strip_prefix("--@siblings "));
+        let read = |line: &str| {
+            let mut words = line.split(' ').map(str::to_owned);
+            let own = words.next()?;
+            let others = words.collect();
+            Some(Self { own, others })
+        };
+        lines.filter_map(read).collect()
     }
 }
 
@@ -46,7 +49,10 @@ impl Script {
     ///
     /// A line `--@siblings OWN OTHER...` names keys that the script uses beside the key which ends
     /// with `OWN`: they end with `OTHER` instead. In a cluster they are declared, so that the
-    /// server refuses a call as a whole while some of them have moved to another node.
+    /// server refuses a call as a whole while some of them have moved to another node. A script
+    /// whose keys are not known before it runs names one that never exists: then the server refuses
+    /// each call while the slot is moving. There may be several such lines, of fragments: the one
+    /// for the end of the call's key applies.
     ///
     /// # Panics
     /// If `fragments` lacks an included name. A test that builds every script finds this.
@@ -76,7 +82,7 @@ impl Script {
             .lines()
             .any(|line| line == "--@function")
             .then(|| Library::new(name, &hash, &own, &included));
-        let siblings = Siblings::read(&source);
+        let siblings = Siblings::read_all(&source);
         Self {
             name,
             source,
@@ -162,7 +168,7 @@ impl Call {
 
     /// The same call with all its keys declared, for a cluster.
     pub(crate) fn declaring(&self) -> Self {
-        let stem = self.script.siblings.as_ref().and_then(|siblings| {
+        let stem = self.script.siblings.iter().find_map(|siblings| {
             let stem = self.key().strip_suffix(siblings.own.as_bytes())?;
             Some((stem, &siblings.others))
         });
@@ -244,7 +250,7 @@ mod tests {
     use std::sync::LazyLock;
 
     static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-        let text = "#!lua\n--@include keys\nreturn 1";
+        let text = "#!lua\n--@include keys\n--@siblings top absent\nreturn 1";
         let keys = "--@siblings due job tries\nlocal unused = 1";
         Script::new("test/siblings", text, &[("keys", keys)])
     });
@@ -268,6 +274,8 @@ mod tests {
             ["3", "{a}:due", "{a}:job", "{a}:tries", "7"]
         );
         assert_eq!(declared.key(), call.key());
+        let top = Call::new(&SCRIPT, "{a}:top").arg(7);
+        assert_eq!(words(&top.declaring()), ["2", "{a}:top", "{a}:absent", "7"]);
         // A fragment in a script whose key is another one.
         let other = Call::new(&SCRIPT, "{a}:head").arg(7);
         assert_eq!(words(&other.declaring()), words(&other));

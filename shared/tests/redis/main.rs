@@ -17,6 +17,7 @@ mod failover;
 mod install;
 mod kept_keys;
 mod model;
+mod moving;
 mod orders;
 mod outage;
 mod reserve;

@@ -24,7 +24,7 @@ use super::access::Access;
 use super::address::Address;
 use super::node::{Node, pipeline};
 use layout::{Layout, Layouts};
-pub(crate) use redirect::Redirect;
+pub(crate) use redirect::{Redirect, is_moving};
 use request::Request;
 pub(crate) use request::key;
 

@@ -1,12 +1,17 @@
 //! Replies that send a command to another node, or to a later time.
 
-use redis::Value;
+use redis::{RedisError, Value};
 
 use crate::address::Address;
 
 /// Part of the error of a script that reads or writes a key which has left its node: the slot is
 /// being moved.
 const NOT_LOCAL: &str = "non local key";
+
+/// Whether an error is that of a script which met such a key.
+pub(crate) fn is_moving(error: &RedisError) -> bool {
+    error.detail().is_some_and(|text| text.contains(NOT_LOCAL))
+}
 
 /// Why a node did not carry out a command, and where it may be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +57,7 @@ fn target(details: &str) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LinkError;
     use redis::parse_redis_value;
 
     fn of(reply: &str) -> Option<Redirect> {
@@ -97,5 +103,19 @@ mod tests {
             None
         );
         assert_eq!(Redirect::of(&Value::Okay), None);
+    }
+    #[test]
+    fn what_is_still_redirected_at_the_end_is_unavailable() {
+        for reply in [
+            "MOVED 866 127.0.0.1:7001",
+            "ASK 866 127.0.0.1:7001",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "CLUSTERDOWN The cluster is down",
+            "ERR Script attempted to access a non local key in a cluster node script: x",
+        ] {
+            let reply = parse_redis_value(format!("-{reply}\r\n").as_bytes()).expect("a reply");
+            let error = LinkError::from(reply.extract_error().expect_err("an error"));
+            assert!(matches!(error, LinkError::Unavailable(_)), "{error:?}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 -- Derives every key of a script from KEYS[1], the floor `<env>:{p<id>}:program:floor`, so all share
 -- its hash tag. Versions are compared as numbers: they are below 2^53, where Lua numbers are exact.
--- 0 stands for "no such program".
+-- 0 stands for "no such program". In a cluster all keys are declared, so that no call finds some of
+-- them while they move to another node one by one.
+--@siblings floor body lease
 local floor_key = KEYS[1]
 local root = string.match(floor_key, '^(.+:{p%d+}:program:)floor$')
 local function bad(what) return redis.error_reply('BADARG ' .. what .. '; nothing was changed') end

@@ -2,6 +2,11 @@
 -- share its hash tag. Needs delay/clock and delay/entry. Order numbers, nonces and offsets stay
 -- strings: Lua numbers lose digits above 2^53.
 -- The programs of the shard that are being filled have `filling_key`.
+-- Most keys are known only while a script runs. In a cluster a key that never exists is declared
+-- beside the header: a call is then refused before its first read while the slot moves to another
+-- node key by key. On the old node it would find some keys gone, on the new one write some that are
+-- still to come.
+--@siblings head absent
 local head_key, shard_root, program_id, program_root, owner_key, claim_key, filling_key, timeouts
 --@call
 -- A function keeps them from its last call.
