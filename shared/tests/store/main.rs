@@ -27,6 +27,7 @@ mod payment_book;
 mod plans;
 mod poison;
 mod pooler;
+mod protocol;
 mod races;
 mod reconciling;
 mod refunding;

@@ -147,7 +147,7 @@ async fn until_cut(mut condition: watch::Receiver<Condition>) {
         .await
         .is_err()
     {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

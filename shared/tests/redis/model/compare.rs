@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use shared::gate::TimeoutJob;
 
 use super::USERS;
-use super::plain::{Model, indexes, key_text, message, state_of};
-use crate::environment::{TestEnvironment, hash, idem};
+use super::plain::{Model, free, indexes, key_text, message, named, nonce_of, runs, state_of};
+use crate::environment::{TestEnvironment, hash, idem, number};
 
 /// Every key of the environment, compared.
 pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
+    let gate = &model.gate;
     let head = environment.hash(&environment.program_key("head")).await;
     let mut owners = BTreeMap::new();
-    for (n, (order, nonce)) in &model.owners {
+    for (n, owner) in &gate.owners {
+        let (order, nonce) = named(*owner);
         owners.insert(n.to_string(), format!("{order}:{nonce}"));
     }
     assert_eq!(
@@ -36,7 +38,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
             .layout
             .all()
             .map(|n| {
-                if model.owners.contains_key(&n.get()) {
+                if gate.owners.contains_key(&n.get()) {
                     b'1'
                 } else {
                     b'0'
@@ -50,7 +52,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         assert_eq!(
             head[&format!("free:{}", of.no)],
-            model.free(of).len().to_string(),
+            free(gate, of).len().to_string(),
             "free count of category {}",
             of.no
         );
@@ -58,7 +60,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         for chunk in 0..of.layout.chunks() {
             let rows = (chunk * of.layout.chunk_rows()..of.layout.rows())
                 .take(of.layout.chunk_rows() as usize);
-            let all = rows.flat_map(|row| model.runs(of, row));
+            let all = rows.flat_map(|row| runs(gate, of, row));
             let longest = all.map(|(_, len)| len).max().unwrap_or(0).min(20);
             letters.push(char::from(b'A' + longest as u8));
             expected_keys.push(environment.program_key(&format!("seats:{}:{chunk}", of.no)));
@@ -72,10 +74,10 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         expected_keys.push(key);
     }
-    for (n, user) in USERS.iter().enumerate() {
-        let of = model.tickets.iter().filter(|((user, _), _)| *user == n);
+    for (n, user) in (0..).zip(USERS) {
+        let of = gate.tickets.iter().filter(|((user, _), _)| *user == n);
         let tickets: BTreeMap<String, String> = of
-            .map(|((_, order), count)| (order.to_string(), count.to_string()))
+            .map(|((_, order), count)| (number(*order).to_string(), count.to_string()))
             .collect();
         let key = environment.program_key(&format!("user:{user}"));
         assert_eq!(environment.hash(&key).await, tickets, "tickets of {user}");
@@ -83,16 +85,21 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
             expected_keys.push(key);
         }
     }
-    for (order, resv) in &model.resvs {
+    for (n, resv) in &gate.resvs {
+        let order = number(*n);
         let found = environment
             .gate
-            .reservation(*order)
+            .reservation(order)
             .await
             .expect("answers")
             .expect("a reservation");
         assert_eq!(
             (found.nonce, found.user.as_str(), found.state),
-            (resv.nonce, USERS[resv.user], state_of(resv.state))
+            (
+                nonce_of(resv.nonce),
+                USERS[usize::from(resv.user)],
+                state_of(resv.state)
+            )
         );
         assert_eq!(
             (found.category.get(), found.seats),
@@ -100,13 +107,14 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         assert_eq!(
             (found.attempt, found.message),
-            (resv.attempt, message(*order, resv))
+            (resv.attempt, message(*n, resv))
         );
         let key = resv.key.map(|(key, _)| idem(&key_text(key)));
         assert_eq!(found.key, key);
         expected_keys.push(environment.key(&format!("resv:{order}")));
     }
-    for (order, nonce) in &model.tombs {
+    for (order, nonce) in &gate.tombs {
+        let (order, nonce) = named((*order, *nonce));
         let key = environment.key(&format!("tomb:{order}"));
         assert_eq!(
             environment.query::<String>(&["GET", &key]).await,
@@ -114,10 +122,11 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         expected_keys.push(key);
     }
-    for (n, user) in USERS.iter().enumerate() {
-        let of = model.keys.iter().filter(|((user, _), _)| *user == n);
+    for (n, user) in (0..).zip(USERS) {
+        let of = gate.keys.iter().filter(|((user, _), _)| *user == n);
         let named: BTreeMap<String, String> = of
             .map(|((_, key), (order, nonce, body))| {
+                let (order, nonce) = named((*order, *nonce));
                 (key_text(*key), format!("{order}:{nonce}:{}", hash(*body)))
             })
             .collect();
@@ -129,15 +138,9 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         }
     }
     let program = environment.program.id;
-    let bodies = model.entries.iter().map(|(order, nonce)| {
-        (
-            order.to_string(),
-            TimeoutJob {
-                program,
-                nonce: *nonce,
-            }
-            .body(),
-        )
+    let bodies = gate.entries.iter().map(|(order, nonce)| {
+        let (order, nonce) = named((*order, *nonce));
+        (order.to_string(), TimeoutJob { program, nonce }.body())
     });
     let bodies: BTreeMap<String, String> = bodies.collect();
     assert_eq!(

@@ -1,53 +1,48 @@
 //! Confirming a new order, and what the script takes for granted.
 
-use shared::gate::{NewOrder, OrderAt};
+use model::gate::{Owner, Resv, ResvState};
+use shared::gate::NewOrder;
 
-use super::plain::{Model, Resv, message};
+use super::plain::{LiveRow, Model, message};
 use crate::environment::TestEnvironment;
 
 /// Confirms an order as stored with the content of its reservation. Postgres has one row of a
 /// number, for ever: an order whose number another one has stored is not created.
-pub(super) async fn confirm(environment: &TestEnvironment, model: &mut Model, at: OrderAt) {
-    let owner = (at.order, at.nonce);
-    let of_another = |(order, nonce): &(_, _)| *order == at.order && *nonce != at.nonce;
+pub(super) async fn confirm(environment: &TestEnvironment, model: &mut Model, order: Owner) {
+    let of_another = |(number, nonce): &Owner| *number == order.0 && *nonce != order.1;
     if model.stored.iter().any(of_another) {
         return;
     }
-    let Some(resv) = model.resvs.get_mut(&at.order) else {
+    let Some(resv) = model.gate.reservation(order).cloned() else {
         return;
     };
-    if resv.nonce != at.nonce {
-        return;
-    }
     let held = Resv {
-        state: "held",
+        state: ResvState::Held,
         ..resv.clone()
     };
-    let request = serde_json::from_str(&message(at.order, &held)).expect("a message");
+    let request = serde_json::from_str(&message(order.0, &held)).expect("a message");
     let new = NewOrder {
         request: &request,
         due_in_ms: 900_000,
     };
-    let owns = resv
-        .seats
-        .iter()
-        .all(|n| model.owners.get(n) == Some(&owner));
-    let confirms = resv.state == "accepted" && owns;
+    let confirms = model.gate.confirm(order);
     let found = environment.gate.confirm_all(&[new]).await;
     assert!(found.error.is_none(), "{found:?}");
     assert_eq!(found.differing.is_empty(), confirms, "{resv:?}");
     if !confirms {
         return;
     }
-    resv.state = "stored";
-    let (user, category, seats) = (resv.user, resv.category, resv.seats.clone());
     // The script does not read these.
-    let counted = model.tickets.get(&(user, at.order));
-    assert_eq!(counted, Some(&(seats.len() as u32)), "tickets");
-    assert_eq!(model.entries.get(&at.order), Some(&at.nonce), "timeout");
-    assert_ne!(model.tombs.get(&at.order), Some(&at.nonce), "tombstone");
-    model.stored.insert(owner);
-    model
-        .rows
-        .insert(at.order, (at.nonce, user, category, seats, true));
+    let gate = &model.gate;
+    let counted = gate.tickets.get(&(resv.user, order.0));
+    assert_eq!(counted, Some(&(resv.seats.len() as u32)), "tickets");
+    assert_eq!(gate.entries.get(&order.0), Some(&order.1), "timeout");
+    assert_ne!(gate.tombs.get(&order.0), Some(&order.1), "tombstone");
+    model.store(LiveRow {
+        owner: order,
+        user: resv.user,
+        category: resv.category,
+        seats: resv.seats,
+        due: true,
+    });
 }

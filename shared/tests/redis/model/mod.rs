@@ -1,5 +1,5 @@
-//! Random sequences of operations, compared with a plain model after each step: the whole state of
-//! Redis, not only the results.
+//! Random sequences of operations, compared with the plain gate of the protocol's model
+//! (`tests/model`) after each step: the whole state of Redis, not only the results.
 
 mod compare;
 mod confirm;
@@ -8,19 +8,19 @@ mod plain;
 
 use std::collections::BTreeSet;
 
+use model::Kept;
+use model::gate::{Changed, Known, Owner, Settled};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::gate::{
-    Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled,
-};
+use shared::gate::{Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, Settle, SettleTo};
 use shared::message::{Nonce, OrderNumber};
 use shared::sale::SeatSelection;
 
 use compare::compare;
 use operations::{Operation, SeatChoice, operations};
-use plain::{Model, indexes, key_text, state_of};
+use plain::{LiveRow, Model, indexes, key_text, named, nonce_of, order_at, state_of};
 
-use crate::environment::{ENDS, TestEnvironment, category, hash, idem, mine, nonce, number, uid};
+use crate::environment::{ENDS, TestEnvironment, category, hash, idem, mine, number, uid};
 
 /// Two categories: one of a single short chunk, one of three chunks (four rows of 500 each).
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
@@ -29,11 +29,6 @@ const LIMIT: u32 = 12;
 
 async fn step(environment: &TestEnvironment, model: &mut Model, operation: Operation) {
     let program = environment.at_program();
-    let at = |order, nonced: u8| OrderAt {
-        order: number(order),
-        nonce: nonce(u128::from(nonced)),
-        program,
-    };
     match operation {
         Operation::Reserve {
             order,
@@ -42,18 +37,21 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
             want,
             key,
         } => {
-            let at = at(order, nonce);
+            let order = (order, nonce);
             let wanted = match &want {
                 SeatChoice::Seats(cat, seats) => {
                     SeatSelection::seats(category(*cat), indexes(seats))
                 }
                 SeatChoice::Best(cat, count) => SeatSelection::best(category(*cat), *count),
             };
-            let mut request =
-                environment.request(at, USERS[user], wanted.expect("a valid request"));
+            let mut request = environment.request(
+                order_at(order, program),
+                USERS[usize::from(user)],
+                wanted.expect("a valid request"),
+            );
             request.user_limit = LIMIT;
             request.idempotency = key.map(|(key, body)| (idem(&key_text(key)), hash(body)));
-            let expected = model.reserve(environment, at, user, &want, key);
+            let expected = model.reserve(environment, order, user, &want, key);
             assert_eq!(
                 environment.gate.reserve(&request).await,
                 Ok(expected),
@@ -61,49 +59,29 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
             );
         }
         Operation::Accept { order, nonce } => {
-            let at = at(order, nonce);
-            let expected = match model
-                .resvs
-                .get_mut(&at.order)
-                .filter(|resv| resv.nonce == at.nonce)
-            {
-                None => Accepted::Missing,
-                Some(resv) if resv.state == "held" => {
-                    resv.state = "accepted";
-                    model.entries.insert(at.order, at.nonce);
-                    Accepted::Yes
-                }
-                Some(resv) => Accepted::Found(state_of(resv.state)),
+            let expected = match model.gate.accept((order, nonce), 0) {
+                Changed::Yes => Accepted::Yes,
+                Changed::Found(state) => Accepted::Found(state_of(state)),
+                Changed::Missing | Changed::OtherAttempt => Accepted::Missing,
             };
-            assert_eq!(
-                environment
-                    .gate
-                    .accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000)
-                    .await,
-                Ok(expected)
-            );
+            let at = order_at((order, nonce), program);
+            let accepted = environment
+                .gate
+                .accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000);
+            assert_eq!(accepted.await, Ok(expected));
         }
         Operation::Abandon {
             order,
             nonce,
             attempt,
         } => {
-            let at = at(order, nonce);
-            let expected = match model
-                .resvs
-                .get_mut(&at.order)
-                .filter(|resv| resv.nonce == at.nonce)
-            {
-                None => Abandoned::Missing,
-                Some(resv) if resv.state != "held" => Abandoned::Found(state_of(resv.state)),
-                Some(resv) if attempt.is_some_and(|attempt| attempt != resv.attempt) => {
-                    Abandoned::Refused
-                }
-                Some(resv) => {
-                    resv.state = "abandoning";
-                    Abandoned::WasHeld
-                }
+            let expected = match model.gate.abandon((order, nonce), attempt) {
+                Changed::Yes => Abandoned::WasHeld,
+                Changed::Found(state) => Abandoned::Found(state_of(state)),
+                Changed::Missing => Abandoned::Missing,
+                Changed::OtherAttempt => Abandoned::Refused,
             };
+            let at = order_at((order, nonce), program);
             assert_eq!(environment.gate.abandon(at, attempt).await, Ok(expected));
         }
         Operation::Live {
@@ -112,104 +90,109 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
             user,
             seats,
             due,
-        } => live(environment, model, at(order, nonce), user, seats, due).await,
+        } => live(environment, model, (order, nonce), user, seats, due).await,
         Operation::Gone {
             order,
             nonce,
             known,
             forget,
-        } => {
-            let at = at(order, nonce);
-            let row = model
-                .rows
-                .get(&at.order)
-                .filter(|row| known && row.0 == at.nonce)
-                .cloned();
-            let settle = Settle {
-                at,
-                user: row.as_ref().map(|row| uid(USERS[row.1])),
-                key: None,
-                seats: row.as_ref().map(|row| (category(row.2), indexes(&row.3))),
-                to: SettleTo::Gone { forget_key: forget },
-            };
-            let freed = model.gone(
-                at,
-                row.as_ref().map(|row| row.1),
-                row.map(|row| row.3),
-                None,
-                forget,
-            );
-            assert_eq!(
-                environment.gate.settle(&settle).await,
-                Ok(Settled::Done {
-                    displaced: vec![],
-                    freed
-                })
-            );
-        }
+        } => gone(environment, model, (order, nonce), known, forget).await,
         Operation::Confirm { order, nonce } => {
-            confirm::confirm(environment, model, at(order, nonce)).await;
+            confirm::confirm(environment, model, (order, nonce)).await;
         }
         Operation::Refill => refill(environment, model).await,
     }
 }
 
+async fn gone(
+    environment: &TestEnvironment,
+    model: &mut Model,
+    order: Owner,
+    known: bool,
+    forget: bool,
+) {
+    let row = model.row(order).filter(|_| known).cloned();
+    let settle = Settle {
+        at: order_at(order, environment.at_program()),
+        user: row.as_ref().map(|row| uid(USERS[usize::from(row.user)])),
+        key: None,
+        seats: row
+            .as_ref()
+            .map(|row| (category(row.category), indexes(&row.seats))),
+        to: SettleTo::Gone { forget_key: forget },
+    };
+    let known = row.map_or(Known::UNKNOWN, |row| row.known());
+    let expected = model.gate.settle_gone(order, &known, forget, Kept::ALL);
+    if model.row(order).is_some() {
+        model.rows.remove(&order.0);
+    }
+    assert_eq!(
+        environment.gate.settle(&settle).await,
+        Ok(settled(expected))
+    );
+}
+
 async fn live(
     environment: &TestEnvironment,
     model: &mut Model,
-    at: OrderAt,
-    user: usize,
+    order: Owner,
+    user: u8,
     seats: Option<(u16, Vec<u32>)>,
     due: bool,
 ) {
     // One order has one buyer and one set of seats: those of its reservation or row, where there is
     // one.
-    let resv = model
-        .resvs
-        .get(&at.order)
-        .filter(|resv| resv.nonce == at.nonce);
+    let resv = model.gate.reservation(order);
     let known = resv.map(|resv| (resv.user, resv.category, resv.seats.clone()));
     let row = model
-        .rows
-        .get(&at.order)
-        .filter(|row| row.0 == at.nonce)
-        .map(|row| (row.1, row.2, row.3.clone()));
-    let found = row
-        .clone()
-        .or(known.clone())
-        .or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
+        .row(order)
+        .map(|row| (row.user, row.category, row.seats.clone()));
     // A reservation made after the row was stored may have other seats; then the row decides.
     let by_reservation = seats.is_none() && known.is_some() && (row.is_none() || row == known);
+    let found = row
+        .or(known)
+        .or(seats.map(|(cat, seats)| (user, cat, seats)));
+    let given = found.as_ref().filter(|_| !by_reservation);
     let settle = Settle {
-        at,
-        user: found
-            .as_ref()
-            .filter(|_| !by_reservation)
-            .map(|(user, ..)| uid(USERS[*user])),
+        at: order_at(order, environment.at_program()),
+        user: given.map(|(user, ..)| uid(USERS[usize::from(*user)])),
         key: None,
-        seats: found
-            .as_ref()
-            .filter(|_| !by_reservation)
-            .map(|(_, cat, seats)| (category(*cat), indexes(seats))),
+        seats: given.map(|(_, cat, seats)| (category(*cat), indexes(seats))),
         to: SettleTo::Live {
             due_in_ms: due.then_some(60_000),
         },
     };
-    let expected = if model.tombs.get(&at.order) == Some(&at.nonce) {
-        Settled::Tombstoned
-    } else if let Some((user, cat, seats)) = found {
-        Settled::Done {
-            displaced: model.live(at, user, cat, &seats, due),
-            freed: 0,
-        }
-    } else {
-        Settled::SeatsUnknown
-    };
+    let given = given.map_or(Known::UNKNOWN, |(user, _, seats)| Known {
+        user: Some(*user),
+        key: None,
+        seats: Some(seats.clone()),
+    });
+    let expected = model.gate.settle_live(order, &given, due);
+    if let (Settled::Done(..), Some((user, category, seats))) = (&expected, found) {
+        model.store(LiveRow {
+            owner: order,
+            user,
+            category,
+            seats,
+            due,
+        });
+    }
     assert_eq!(
         environment.gate.settle(&settle).await,
-        Ok(expected),
+        Ok(settled(expected)),
         "{settle:?}"
     );
+}
+
+fn settled(expected: Settled) -> shared::gate::Settled {
+    match expected {
+        Settled::Done(displaced, freed) => shared::gate::Settled::Done {
+            displaced: displaced.into_iter().map(named).collect(),
+            freed,
+        },
+        Settled::Tombstoned => shared::gate::Settled::Tombstoned,
+        Settled::SeatsUnknown => shared::gate::Settled::SeatsUnknown,
+    }
 }
 
 async fn refill(environment: &TestEnvironment, model: &mut Model) {
@@ -226,28 +209,25 @@ async fn refill(environment: &TestEnvironment, model: &mut Model) {
         Ok(FillBegun::EndsNeeded)
     );
     assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
-    model.begin();
+    model.gate.begin_filling();
     let rows = std::mem::take(&mut model.rows);
     let orders: Vec<LiveOrder> = rows
-        .iter()
-        .map(|(order, (nonce, user, cat, seats, due))| LiveOrder {
-            order: *order,
-            nonce: *nonce,
-            user: uid(USERS[*user]),
-            category: category(*cat),
-            seats: indexes(seats),
-            due_in_ms: due.then_some(60_000),
+        .values()
+        .map(|row| LiveOrder {
+            order: number(row.owner.0),
+            nonce: nonce_of(row.owner.1),
+            user: uid(USERS[usize::from(row.user)]),
+            category: category(row.category),
+            seats: indexes(&row.seats),
+            due_in_ms: row.due.then_some(60_000),
         })
         .collect();
     let mut displaced = Vec::new();
-    for (order, (nonce, user, cat, seats, due)) in rows {
-        let at = OrderAt {
-            order,
-            nonce,
-            program,
-        };
-        if model.tombs.get(&order) != Some(&nonce) {
-            displaced.extend(model.live(at, user, cat, &seats, due));
+    for row in rows.into_values() {
+        let settled = model.gate.settle_live(row.owner, &row.known(), row.due);
+        if let Settled::Done(others, _) = settled {
+            displaced.extend(others);
+            model.store(row);
         }
     }
     let merged = environment
@@ -262,20 +242,15 @@ async fn refill(environment: &TestEnvironment, model: &mut Model) {
         panic!("{merged:?}")
     };
     // Merged together, each displaced order is named once.
-    let once = |orders: Vec<_>| orders.into_iter().collect::<BTreeSet<_>>();
-    assert_eq!(
-        once(found.iter().map(named).collect()),
-        once(displaced.iter().map(named).collect())
-    );
+    let bytes = |(order, nonce): (OrderNumber, Nonce)| (order, nonce.bytes());
+    let found: BTreeSet<_> = found.into_iter().map(bytes).collect();
+    let displaced: BTreeSet<_> = displaced.into_iter().map(named).map(bytes).collect();
+    assert_eq!(found, displaced);
     assert_eq!(outside, vec![]);
     assert_eq!(
         environment.gate.install_open(program, &loader).await,
         Ok(true)
     );
-}
-
-fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
-    (*order, nonce.bytes())
 }
 
 #[test]

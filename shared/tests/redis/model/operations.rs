@@ -7,7 +7,7 @@ pub(crate) enum Operation {
     Reserve {
         order: u16,
         nonce: u8,
-        user: usize,
+        user: u8,
         want: SeatChoice,
         key: Option<(u8, u8)>,
     },
@@ -23,7 +23,7 @@ pub(crate) enum Operation {
     Live {
         order: u16,
         nonce: u8,
-        user: usize,
+        user: u8,
         seats: Option<(u16, Vec<u32>)>,
         due: bool,
     },
@@ -80,7 +80,7 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
     ];
     let key = prop::option::of((0_u8..3, 0_u8..2));
     let reserve =
-        (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| {
+        (id.clone(), 0_u8..3, request, key).prop_map(|((order, nonce), user, want, key)| {
             Operation::Reserve {
                 order,
                 nonce,
@@ -104,7 +104,7 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
         .prop_map(|(order, nonce)| Operation::Confirm { order, nonce });
     let live = (
         id.clone(),
-        0_usize..3,
+        0_u8..3,
         prop::option::of(seats()),
         any::<bool>(),
     )

@@ -1,0 +1,5 @@
+//! The order protocol, explored.
+
+mod protections;
+mod protocol;
+mod scenarios;
