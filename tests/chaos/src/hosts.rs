@@ -1,5 +1,6 @@
 //! The hosts of the run: they are killed and started again.
 
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -70,13 +71,38 @@ impl RunningHost {
     pub async fn command(&self, arguments: &[&str]) -> Result<()> {
         let checkout = &self.environment.checkout;
         let mut usher = Command::new(checkout.program("usher")?);
-        usher
-            .current_dir(&checkout.root)
-            .args(arguments)
-            .args(["--control", &self.environment.control.to_string()]);
-        let output = usher.kill_on_drop(true).output().await?;
+        usher.current_dir(&checkout.root).args(arguments);
+        let output = self.output(usher).await?;
         let text = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "usher {arguments:?}: {text}");
+        ensure!(output.status.success(), "{}", text.trim());
         Ok(())
+    }
+
+    /// Reads the orders of every partition that this host owns from `time` on, once more. Returns
+    /// the number of these partitions: the host moves no others.
+    pub async fn read_orders_again(&self, time: &str) -> Result<usize> {
+        let arguments = [
+            "offsets",
+            "seek",
+            "OrderCreateOrders",
+            "--to",
+            time,
+            "--apply",
+        ];
+        let output = self
+            .output(self.environment.usher_with(&arguments)?)
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let moved = text
+            .lines()
+            .filter(|line| line.ends_with("partitions are read from there on"))
+            .find_map(|line| line.split(' ').next()?.parse().ok());
+        moved.with_context(|| String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+
+    async fn output(&self, mut usher: Command) -> Result<Output> {
+        let control = self.environment.control.to_string();
+        usher.args(["--control", &control]).kill_on_drop(true);
+        Ok(usher.output().await?)
     }
 }

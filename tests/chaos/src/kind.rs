@@ -256,7 +256,7 @@ impl Kind {
     pub const fn length(self) -> [Duration; 2] {
         let millis = match self {
             Self::FreezeFunction(_) => [2500, 4500],
-            Self::Deadline(_) => [6500, 7500],
+            Self::Deadline(_) => [9000, 10_000],
             Self::KillHost | Self::KillServer(_) => [0, 1500],
             Self::FreezeServer(_) | Self::Hold(_) => [2500, 6000],
             Self::Cut(_) | Self::OutOfMemory | Self::FullDisk => [1000, 5000],

@@ -6,7 +6,7 @@
 //! | [`kind`] | kinds of faults; pure |
 //! | [`schedule`] | the schedule of faults, from the seed; pure |
 //! | [`servers`] | the servers, each behind a link that can be cut, held and delayed |
-//! | [`hosts`] | the host |
+//! | [`hosts`] | the hosts |
 //! | [`faults`] | applies faults |
 //! | [`sale`] | programs, and the buyers that rush them |
 //! | [`checker`] | runs the audit, and reads its result |

@@ -3,39 +3,18 @@
 //! Exit code 0: no violation. 1: a violation. 2: something could not be started or read, so there
 //! is no result.
 
-use std::path::PathBuf;
+mod arguments;
+
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Result;
-use chaos::kind::Kind;
 use chaos::report;
-use chaos::run::{Options, run};
+use chaos::run::run;
 use clap::Parser;
+use ticket_rush::shutdown::ShutdownSignal;
 
-/// Runs a ticket sale under a schedule of faults, on servers of its own, and checks it.
-#[derive(Parser, Debug)]
-#[command(version)]
-struct Cli {
-    /// Decides buyers and faults.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// How long buyers arrive, seconds.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
-    seconds: u64,
-    /// Buyers that arrive in a second. Each orders one to four times.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rate: u32,
-    /// Hosts, which share the work.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
-    hosts: u32,
-    /// Only kinds of faults whose names contain one of these texts, such as `gate` or `killed`.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Folder for the report and the logs.
-    #[arg(long, default_value = ".data/chaos")]
-    folder: PathBuf,
-}
+use arguments::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -49,27 +28,12 @@ async fn main() -> ExitCode {
 }
 
 async fn chaos(cli: Cli) -> Result<bool> {
-    let chosen = |kind: &Kind| {
-        let name = kind.to_string();
-        cli.only.is_empty() || cli.only.iter().any(|part| name.contains(part.as_str()))
-    };
-    let only = match cli.only.as_slice() {
-        [] => String::new(),
-        only => format!(" --only '{}'", only.join(",")),
-    };
-    let options = Options {
-        seed: cli.seed,
-        duration: Duration::from_secs(cli.seconds),
-        rate: cli.rate,
-        hosts: cli.hosts,
-        kinds: Kind::all().into_iter().filter(chosen).collect(),
-        command: format!(
-            "chaos --seed {} --seconds {} --rate {} --hosts {}{only}",
-            cli.seed, cli.seconds, cli.rate, cli.hosts
-        ),
-        folder: cli.folder.join(format!("seed-{}", cli.seed)),
-    };
-    let report = Box::pin(run(&options, |text| println!("  {text}"))).await?;
+    let options = cli.options();
+    let began = Instant::now();
+    let progress = |text: &str| println!("{:5} s  {text}", began.elapsed().as_secs());
+    let mut shutdown = ShutdownSignal::listen()?;
+    let run = Box::pin(run(&options, progress));
+    let report = shutdown.unless(run).await?;
     report::print(&report, &options.folder);
     Ok(report.passed())
 }

@@ -13,13 +13,13 @@ use ticket_rush::host::{Environment, free_address};
 use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::prepare;
 use ticket_rush::rush::Rush;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use crate::checker::{self, Expected};
 use crate::faults::{Applied, Target, apply_all};
 use crate::hosts::RunningHost;
-use crate::kind::Kind;
+use crate::kind::{Kind, resources};
 use crate::report::{self, Report};
 use crate::sale::{PAY_WINDOW, Sale, counts, until_final};
 use crate::schedule::schedule;
@@ -89,6 +89,7 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
         permits,
         requests: REQUESTS,
         poison: AtomicUsize::new(0),
+        locks: resources().map(|one| (one, Mutex::new(()))).collect(),
     });
 
     progress("the sale begins");

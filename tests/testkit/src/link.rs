@@ -101,7 +101,7 @@ async fn connection(
         reset(&client);
         return;
     }
-    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
+    let Some(server) = connect(port).await else {
         reset(&client);
         return;
     };
@@ -133,6 +133,14 @@ async fn connection(
         reset(&client);
         reset(&server);
     }
+}
+
+/// While nothing listens on a port of the ephemeral range, a connection to it may be given this very
+/// port as its own, and then is connected to itself: the server could not start again.
+async fn connect(port: u16) -> Option<TcpStream> {
+    let server = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let own = server.local_addr().ok()?.port();
+    (own != port).then_some(server)
 }
 
 /// Closes with a reset (RST) when it is dropped, instead of an orderly end.
@@ -192,7 +200,7 @@ mod tests {
         Link::start(port).await
     }
 
-    async fn connect(link: &Link) -> TcpStream {
+    async fn client_of(link: &Link) -> TcpStream {
         TcpStream::connect(link.address).await.unwrap()
     }
 
@@ -204,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_arrives_when_the_link_opens() {
         let link = echo().await;
-        let mut socket = connect(&link).await;
+        let mut socket = client_of(&link).await;
         assert_eq!(round(&mut socket).await.unwrap(), 7);
         link.set(Condition::Held);
         let held = timeout(Duration::from_millis(50), round(&mut socket)).await;
@@ -216,23 +224,23 @@ mod tests {
     #[tokio::test]
     async fn a_cut_resets_old_and_new_connections() {
         let link = echo().await;
-        let mut old = connect(&link).await;
+        let mut old = client_of(&link).await;
         assert_eq!(round(&mut old).await.unwrap(), 7);
         link.set(Condition::Cut);
         assert!(old.read_u8().await.is_err());
-        let mut new = connect(&link).await;
+        let mut new = client_of(&link).await;
         assert!(round(&mut new).await.is_err());
         link.set(Condition::Open);
-        assert_eq!(round(&mut connect(&link).await).await.unwrap(), 7);
+        assert_eq!(round(&mut client_of(&link).await).await.unwrap(), 7);
     }
 
     #[tokio::test]
     async fn a_forgotten_connection_is_silent_and_a_new_one_works() {
         let link = echo().await;
-        let mut old = connect(&link).await;
+        let mut old = client_of(&link).await;
         assert_eq!(round(&mut old).await.unwrap(), 7);
         link.forget();
-        let mut new = connect(&link).await;
+        let mut new = client_of(&link).await;
         assert_eq!(round(&mut new).await.unwrap(), 7);
         let silent = timeout(Duration::from_millis(50), round(&mut old)).await;
         assert!(silent.is_err(), "nothing comes back");
@@ -241,7 +249,7 @@ mod tests {
     #[tokio::test]
     async fn a_delay_is_added_in_both_directions() {
         let link = echo().await;
-        let mut socket = connect(&link).await;
+        let mut socket = client_of(&link).await;
         let delay = Duration::from_millis(20);
         link.set(Condition::Delayed(delay));
         let began = Instant::now();

@@ -6,8 +6,11 @@ use std::process::Command;
 
 use nix::unistd::Uid;
 
-/// Room that a limited file system has beyond what is used: none for another file.
-const MARGIN: u64 = 64 * 1024;
+/// Room that a limited file system has beyond what is used, in bytes: none for another segment of a
+/// log. The size cannot be less than what is used meanwhile.
+const MARGIN: u64 = 512 * 1024;
+/// The use may grow between its reading and the change: then it is read again.
+const ATTEMPTS: u32 = 10;
 /// Size without a limit.
 const SIZE: &str = "2g";
 
@@ -43,6 +46,15 @@ impl SmallDisk {
     /// # Errors
     /// If its size cannot be read or changed.
     pub fn fill(&self) -> io::Result<()> {
+        for _ in 1..ATTEMPTS {
+            if self.resize(&(self.used()? + MARGIN).to_string()).is_ok() {
+                return Ok(());
+            }
+        }
+        self.resize(&(self.used()? + MARGIN).to_string())
+    }
+
+    fn used(&self) -> io::Result<u64> {
         let output = Command::new("df")
             .args(["--output=used", "--block-size=1"])
             .arg(&self.0)
@@ -52,8 +64,7 @@ impl SmallDisk {
             .lines()
             .nth(1)
             .and_then(|line| line.trim().parse().ok());
-        let used: u64 = used.ok_or_else(|| io::Error::other("df prints no size"))?;
-        self.resize(&(used + MARGIN).to_string())
+        used.ok_or_else(|| io::Error::other("df prints no size"))
     }
 
     /// There is room again.

@@ -14,6 +14,7 @@ mod processes;
 mod records;
 mod servers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,12 +22,12 @@ use std::time::Duration;
 use anyhow::Result;
 use ticket_rush::client_log::now_ms;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::hosts::RunningHost;
-use crate::kind::Kind;
+use crate::kind::{Kind, Resource};
 use crate::schedule::Fault;
 use crate::servers::OwnServers;
 
@@ -47,6 +48,9 @@ pub struct Target {
     pub requests: u32,
     /// Records that were published and are no orders.
     pub poison: AtomicUsize,
+    /// Held by the fault that disturbs the resource. The schedule keeps faults of one resource apart
+    /// by their lengths; undoing one may take longer.
+    pub locks: BTreeMap<Resource, Mutex<()>>,
 }
 
 /// A fault as it happened.
@@ -95,6 +99,13 @@ pub async fn apply_all(
 
 impl Target {
     async fn time(&self, fault: Fault) -> Applied {
+        let mut needs = fault.kind.needs();
+        // In one order, so that no two faults wait for each other.
+        needs.sort();
+        let mut held = Vec::new();
+        for lock in needs.iter().filter_map(|resource| self.locks.get(resource)) {
+            held.push(lock.lock().await);
+        }
         let began = now_ms();
         let done = self.apply(fault.kind, fault.lasts).await;
         Applied {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 use ticket_rush::prepare::orders_topic;
-use ticket_rush::topics::{PARTITIONS, ensure, remove};
+use ticket_rush::topics::{self, remove};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
@@ -40,17 +40,12 @@ impl Target {
     pub(super) async fn redeliver(&self) -> Result<String> {
         let from = Timestamp::now() - AGAIN;
         let from = Timestamp::from_second(from.as_second())?.to_string();
-        self.host()
-            .command(&[
-                "offsets",
-                "seek",
-                "OrderCreateOrders",
-                "--to",
-                &from,
-                "--apply",
-            ])
-            .await?;
-        Ok(format!("from {from}"))
+        let mut moved = 0;
+        for host in &self.hosts {
+            moved += host.read_orders_again(&from).await?;
+        }
+        ensure!(moved > 0, "no host owns a partition");
+        Ok(format!("{moved} partitions from {from}"))
     }
 
     pub(super) async fn poison(&self) -> Result<String> {
@@ -73,13 +68,10 @@ impl Target {
 
     pub(super) async fn add_partition(&self) -> Result<String> {
         let topic = orders_topic(&self.prefix);
-        let consumer: BaseConsumer = self.kafka().create()?;
-        let metadata = block_in_place(|| consumer.fetch_metadata(Some(&topic), BROKER))?;
-        let of_topic = metadata.topics().first().context("the topic is missing")?;
-        let partitions = of_topic.partitions().len() + 1;
+        let partitions = self.partitions(&topic)? + 1;
         let admin: AdminClient<DefaultClientContext> = self.kafka().create()?;
         let options = AdminOptions::new().operation_timeout(Some(BROKER));
-        let new = NewPartitions::new(&topic, partitions);
+        let new = NewPartitions::new(&topic, partitions as usize);
         for result in admin.create_partitions([&new], &options).await? {
             if let Err((topic, code)) = result {
                 bail!("no partition is added to {topic}: {code}");
@@ -94,18 +86,19 @@ impl Target {
         let _no_requests = self.permits.acquire_many(self.requests).await?;
         self.read_to_the_end().await?;
         let topic = orders_topic(&self.prefix);
+        let partitions = self.partitions(&topic)?;
         let mut servers = self.servers.addresses();
         servers.brokers = self.servers.kafka_brokers().to_owned();
         remove(&servers, &topic).await?;
         let until = Instant::now() + BROKER;
         // The broker removes it in the background.
-        while !ensure(&servers, &topic, PARTITIONS).await? {
+        while !topics::ensure(&servers, &topic, partitions).await? {
             if Instant::now() > until {
                 bail!("the topic was not removed within {BROKER:?}");
             }
             sleep(PAUSE).await;
         }
-        Ok(format!("{PARTITIONS} partitions, all of them empty"))
+        Ok(format!("{partitions} partitions, all of them empty"))
     }
 
     async fn read_to_the_end(&self) -> Result<()> {
@@ -135,6 +128,13 @@ impl Target {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    fn partitions(&self, topic: &str) -> Result<i32> {
+        let consumer: BaseConsumer = self.kafka().create()?;
+        let metadata = block_in_place(|| consumer.fetch_metadata(Some(topic), BROKER))?;
+        let of_topic = metadata.topics().first().context("the topic is missing")?;
+        Ok(i32::try_from(of_topic.partitions().len())?)
     }
 
     fn kafka(&self) -> ClientConfig {
