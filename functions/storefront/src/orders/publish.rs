@@ -52,6 +52,7 @@ pub async fn publish(
                 appended_ms,
             };
             tracing::debug!(%order, ?place, "published");
+            app.admission.published(partition, offset);
             accept(app, held, partition, offset, appended_ms).await
         }
         // An earlier attempt may have reached the broker; a first one that was refused has not.
