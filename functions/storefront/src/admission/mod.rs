@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use shared::store::{Store, StoreError};
 use stall::StallDetector;
 
-/// A verdict is not older than this: before a request is refused, the progress is read again.
+/// A refusal is not based on older observations: the progress is read again before it.
 const FRESH: Duration = Duration::from_secs(1);
 /// While orders are refused, one request in this time is taken: what it publishes shows whether
 /// order-create moves again, also in a topic that was created again.
@@ -62,13 +62,13 @@ impl Admission {
     ) -> Result<(), Stalled> {
         let now = Instant::now();
         if !self.is_read_due(tolerated, now) {
-            return self.verdict(tolerated, now);
+            return self.decide(tolerated, now);
         }
         // On the heap: nearly every request reads nothing.
         if let Err(error) = Box::pin(self.read(store, topic)).await {
             tracing::warn!(%error, "the progress of order-create cannot be read");
         }
-        self.verdict(tolerated, Instant::now())
+        self.decide(tolerated, Instant::now())
     }
 
     /// Once per interval, and before a refusal. Nothing is read while nothing is unread.
@@ -101,7 +101,7 @@ impl Admission {
         Ok(())
     }
 
-    fn verdict(&self, tolerated: Duration, now: Instant) -> Result<(), Stalled> {
+    fn decide(&self, tolerated: Duration, now: Instant) -> Result<(), Stalled> {
         let mut observed = self.observed();
         let Some(stalled) = observed.stall.stalled_for(now) else {
             return Ok(());
