@@ -13,6 +13,7 @@ use shared::store::Store;
 use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
 
+use crate::admission::Admission;
 use crate::barriers::{BarrierPoll, OwnBarriers};
 use crate::emission::Emitter;
 use crate::kafka::{KafkaOrders, PublishOrders, broker_security};
@@ -38,6 +39,8 @@ pub struct App {
     pub store: Store,
     /// Publisher of orders to Kafka.
     pub publisher: Arc<dyn PublishOrders>,
+    /// Refuses orders while order-create stores none.
+    pub admission: Admission,
     /// Barriers that this process appended to the orders' topic.
     pub barriers: OwnBarriers,
     /// Limits how often this process looks for requested barriers.
@@ -112,6 +115,7 @@ impl App {
             gate,
             store,
             publisher,
+            admission: Admission::default(),
             barriers: OwnBarriers::default(),
             barrier_poll: BarrierPoll::default(),
             programs,

@@ -7,7 +7,8 @@
 //! 2. [`identity`] takes the caller from the claims that the gateway's JWT authorizer verified.
 //! 3. One of [`programs`], [`orders`], [`payments`], [`refunds`], [`api_calls`], [`parked`] or
 //!    [`gaps`] handles it.
-//! 4. [`kafka`] publishes an order, behind the trait [`kafka::PublishOrders`].
+//! 4. [`admission`] refuses orders while order-create stores none. [`kafka`] publishes an order,
+//!    behind the trait [`kafka::PublishOrders`].
 //! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
 //! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
 //! 7. `traces` describes the spans of the request.
@@ -19,6 +20,7 @@
 //! gate has recorded that. A request that ends otherwise holds no seats, or holds them by a
 //! reservation whose delay entry ends it. No request takes longer than its timeouts.
 
+pub mod admission;
 pub mod api_calls;
 pub mod barriers;
 pub mod emission;

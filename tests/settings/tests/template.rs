@@ -229,6 +229,8 @@ fn no_password_is_a_variable_where_secrets_have_them() {
         "_PASSWORD",
         "WEBHOOK_SECRET",
         "WEBHOOK_SECRET_NEXT",
+        "REFUND_SECRET",
+        "REFUND_SECRET_NEXT",
         "OTLP_HEADERS",
         "USERNAME",
     ];

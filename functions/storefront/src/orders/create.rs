@@ -1,11 +1,13 @@
 //! `POST /programs/{id}/orders`
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
 use shared::sale::{Program, Quote, Refusal, SeatSelection, Status, quote};
-use shared::telemetry::SpanPosition;
 use shared::telemetry::traces::Tracer;
+use shared::telemetry::{MetricLine, SpanPosition};
 
 use super::reserve::{self, Reservation, ReserveRequest};
 use super::state::{self, OrderState};
@@ -59,6 +61,7 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         tracing::warn!(%why, "cannot publish; orders are refused");
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
+    admit(app, &program).await?;
     let idempotency = key.map(|key| (key, body_hash(&selection)));
     let place = call.span.map(|request| SpanPosition {
         context: Tracer::child(request),
@@ -111,6 +114,25 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
     Err(Problem::unavailable(
         "the order could not be taken; try again",
     ))
+}
+
+/// Refuses the order if order-create has stored none for half of the time to pay, and for longer
+/// than a start of its processes takes.
+async fn admit(app: &App, program: &Program) -> Result<(), Problem> {
+    let window = Duration::from_millis(program.pay_window_ms.max(0) as u64);
+    let tolerated = (window / 2).max(app.settings.waiting.stall);
+    let topic = &app.settings.topic;
+    app.admission
+        .admit(&app.store, topic, tolerated)
+        .await
+        .map_err(|why| {
+            tracing::warn!(%why, "orders are refused");
+            MetricLine::new(&app.settings.names)
+                .count("OrdersNotAdmitted", 1)
+                .emit();
+            let detail = "orders are not being stored at the moment; try again";
+            Problem::unavailable(detail).retry_after(10)
+        })
 }
 
 /// Prices the selection. Fails if a new order is impossible, or if the buyer has seen another

@@ -55,6 +55,7 @@ pub async fn publish(
                 appended_ms,
             };
             tracing::debug!(%order, ?place, "published");
+            app.admission.published(partition, offset);
             return accept(app, held, partition, offset, appended_ms).await;
         }
         Published::Refused(why) => (true, why),

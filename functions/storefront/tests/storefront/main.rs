@@ -1,5 +1,6 @@
 //! The storefront over real Redis, Postgres and Kafka, each test in its own environment.
 
+mod admission;
 mod api_calls;
 mod broker_access;
 mod broker_connections;
