@@ -114,7 +114,7 @@ mod tests {
         let faults = schedule(7, HOUR, &Kind::all());
         for pair in faults.windows(2) {
             // The longest fault may delay the next one of its resource.
-            let wait = pair[1].at - pair[0].at;
+            let wait = pair[1].at.abs_diff(pair[0].at);
             assert!(wait <= Duration::from_secs(5 + 15 + 3), "{pair:?}");
         }
     }

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
+use ticket_rush::rush::Rush;
 use tokio::time::{Instant, sleep};
 
-use super::buyer::Rush;
 use super::environment::DemoEnvironment;
 use crate::output;
 
