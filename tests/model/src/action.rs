@@ -37,8 +37,10 @@ pub enum Action {
     Match(Number),
     /// The sweep reads a dirty row.
     Dirty(Number),
-    /// The sweep audits a seat.
+    /// The sweep audits a seat whose owner in the gate differs from that in Postgres.
     Audit(Seat),
+    /// The sweep audits any other seat.
+    AuditAgain(Seat),
     /// A process begins or continues to fill the gate.
     Fill,
     /// Redis loses everything.

@@ -58,6 +58,18 @@ impl System {
         !is_published || state.late & 1 << order != 0
     }
 
+    /// Whether an audit of the seat would change something, if it read all at once.
+    fn is_different(&self, state: &State, seat: Seat) -> bool {
+        let gate = &state.redis.gate;
+        let Some(owner) = gate.owners.get(&seat) else {
+            return state.db.holders.iter().any(|(of, _)| *of == seat);
+        };
+        match state.row(owner.0) {
+            Some(row) => self.scenario.owner(row.order) != *owner || !row.status.is_live(),
+            None => !gate.entries.contains_key(&owner.0),
+        }
+    }
+
     fn requests(&self, state: &State, actions: &mut Vec<Action>) {
         let scenario = &self.scenario;
         for order in scenario.ids() {
@@ -152,7 +164,13 @@ impl System {
             seats.extend(state.db.holders.iter().map(|(seat, _)| *seat));
             seats.sort_unstable();
             seats.dedup();
-            actions.extend(seats.into_iter().map(Action::Audit));
+            actions.extend(seats.into_iter().map(|seat| {
+                if self.is_different(state, seat) {
+                    Action::Audit(seat)
+                } else {
+                    Action::AuditAgain(seat)
+                }
+            }));
         }
     }
 }
@@ -260,7 +278,7 @@ impl Machine for System {
                     Self::begin(&mut next, Kind::Sweep, vec![Step::Settle(row, None)]);
                 }
             }
-            Action::Audit(seat) => {
+            Action::Audit(seat) | Action::AuditAgain(seat) => {
                 let owner = next.redis.gate.owners.get(&seat);
                 let owner = owner.and_then(|owner| scenario.find(*owner, &next.redis.gate));
                 Self::begin(&mut next, Kind::Audit, vec![Step::AuditRows(seat, owner)]);
@@ -297,6 +315,7 @@ impl Machine for System {
             | Action::Cancel(_)
             | Action::Pay(_)
             | Action::Redeliver(_)
+            | Action::AuditAgain(_)
             | Action::Lose
             | Action::Lag
             | Action::FailOver => false,

@@ -88,7 +88,7 @@ fn without_the_sweep_a_crash_leaves_marks() {
 fn without_the_audit_a_seat_stays_taken() {
     is_needed(
         Protection::Audit,
-        &scenarios::restoring_in_time(),
+        &scenarios::restoring(),
         "the gate's seats differ from those of Postgres",
     );
 }
@@ -99,6 +99,24 @@ fn without_barriers_an_accepted_seat_is_offered() {
         Protection::ClosedRebuild,
         &scenarios::losing(),
         "a gate opens without an accepted order",
+    );
+}
+
+#[test]
+fn without_dirty_flags_a_crash_leaves_the_gate_behind() {
+    is_needed(
+        Protection::DirtyFlag,
+        &scenarios::ending_at_once(),
+        "a reservation is never completed",
+    );
+}
+
+#[test]
+fn without_versions_a_late_settle_hides_a_change() {
+    is_needed(
+        Protection::NewerVersion,
+        &scenarios::ending_at_once(),
+        "the gate's seats differ from those of Postgres",
     );
 }
 

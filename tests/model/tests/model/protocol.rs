@@ -45,6 +45,16 @@ fn an_order_ends_in_one_way() {
 }
 
 #[test]
+fn the_gate_agrees_before_any_time_is_over() {
+    holds(scenarios::ending_at_once());
+}
+
+#[test]
+fn the_audit_frees_no_seat_of_another_order() {
+    holds(scenarios::auditing());
+}
+
+#[test]
 fn a_loss_of_redis_loses_no_accepted_order() {
     holds(scenarios::losing());
 }

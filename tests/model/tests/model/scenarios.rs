@@ -3,12 +3,14 @@
 use model::Scenario;
 use model::scenario::OrderSpec;
 
-/// All of them.
+/// All of them that hold.
 pub(crate) fn all() -> Vec<Scenario> {
     vec![
         publishing(),
         dying(),
         ending(),
+        ending_at_once(),
+        auditing(),
         losing(),
         losing_twice(),
         going_back(),
@@ -43,6 +45,17 @@ pub(crate) fn ending() -> Scenario {
         cancels: vec![0],
         crashes: 1,
         ..Scenario::new("ending", &[&[1]])
+    }
+}
+
+/// One order that is paid and cancelled, before any of its times is over.
+pub(crate) fn ending_at_once() -> Scenario {
+    Scenario {
+        payments: vec![1],
+        cancels: vec![0],
+        crashes: 1,
+        time_passes: false,
+        ..Scenario::new("ending at once", &[&[1]])
     }
 }
 
@@ -83,9 +96,9 @@ pub(crate) fn going_back() -> Scenario {
     }
 }
 
-/// Redis goes back to an older state, and the sweep audits what it holds: too many states to explore
-/// them all.
-pub(crate) fn restoring_in_time() -> Scenario {
+/// Redis goes back to an older state, and the sweep audits its seats. Too many states to explore them
+/// all; and the model has no audit of tickets, which some of them need.
+pub(crate) fn restoring() -> Scenario {
     Scenario {
         rollbacks: 1,
         crashes: 1,
@@ -99,6 +112,7 @@ pub(crate) fn repeating() -> Scenario {
     let mut scenario = Scenario {
         refused: true,
         unknown: true,
+        crashes: 1,
         time_passes: false,
         ..Scenario::new("repeating", &[&[1], &[1]])
     };
