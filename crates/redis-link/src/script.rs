@@ -24,13 +24,14 @@ struct Siblings {
 }
 
 impl Siblings {
-    /// From the lines `--@siblings OWN OTHER...`.
+    /// From the lines `--@siblings OWN OTHER...`; `*` is the end of any key.
     fn read_all(source: &str) -> Vec<Self> {
         let lines = source.lines();
         let lines = lines.filter_map(|line| line.strip_prefix("--@siblings "));
         let read = |line: &str| {
             let mut words = line.split(' ').map(str::to_owned);
             let own = words.next()?;
+            let own = if own == "*" { String::new() } else { own };
             let others = words.collect();
             Some(Self { own, others })
         };
@@ -48,11 +49,11 @@ impl Script {
     /// needs stand between the lines `--@call` and `--@end`.
     ///
     /// A line `--@siblings OWN OTHER...` names keys that the script uses beside the key which ends
-    /// with `OWN`: they end with `OTHER` instead. In a cluster they are declared, so that the
-    /// server refuses a call as a whole while some of them have moved to another node. A script
-    /// whose keys are not known before it runs names one that never exists: then the server refuses
-    /// each call while the slot is moving. There may be several such lines, of fragments: the one
-    /// for the end of the call's key applies.
+    /// with `OWN`: they end with `OTHER` instead. Where `OWN` is `*`, `OTHER` follows the whole key.
+    /// In a cluster they are declared, so that the server refuses a call as a whole while some of
+    /// them have moved to another node. A script whose keys are not known before it runs names one
+    /// that never exists: then the server refuses each call while the slot is moving. There may be
+    /// several such lines, of fragments: the first one for the end of the call's key applies.
     ///
     /// # Panics
     /// If `fragments` lacks an included name. A test that builds every script finds this.
@@ -276,6 +277,10 @@ mod tests {
         assert_eq!(declared.key(), call.key());
         let top = Call::new(&SCRIPT, "{a}:top").arg(7);
         assert_eq!(words(&top.declaring()), ["2", "{a}:top", "{a}:absent", "7"]);
+        static ANY: LazyLock<Script> =
+            LazyLock::new(|| Script::new("test/any", "#!lua\n--@siblings * -dead", &[]));
+        let any = Call::new(&ANY, "{a}:orders").arg(7).declaring();
+        assert_eq!(words(&any), ["2", "{a}:orders", "{a}:orders-dead", "7"]);
         // A fragment in a script whose key is another one.
         let other = Call::new(&SCRIPT, "{a}:head").arg(7);
         assert_eq!(words(&other.declaring()), words(&other));

@@ -1,3 +1,5 @@
+-- Entries of a group, and their dead-letter stream.
+--@siblings * -dead
 -- The pending entry { id, consumer, idle, deliveries } if this consumer holds it, else nil.
 local function held(stream, group, consumer, id)
   local pending = redis.pcall('XPENDING', stream, group, id, id, 1, consumer)
