@@ -256,6 +256,9 @@ mod tests {
         Script::new("test/siblings", text, &[("keys", keys)])
     });
 
+    static ANY: LazyLock<Script> =
+        LazyLock::new(|| Script::new("test/any", "#!lua\n--@siblings * -dead", &[]));
+
     fn words(call: &Call) -> Vec<String> {
         let text = |word| match word {
             redis::Arg::Simple(word) => String::from_utf8_lossy(word).into_owned(),
@@ -277,8 +280,6 @@ mod tests {
         assert_eq!(declared.key(), call.key());
         let top = Call::new(&SCRIPT, "{a}:top").arg(7);
         assert_eq!(words(&top.declaring()), ["2", "{a}:top", "{a}:absent", "7"]);
-        static ANY: LazyLock<Script> =
-            LazyLock::new(|| Script::new("test/any", "#!lua\n--@siblings * -dead", &[]));
         let any = Call::new(&ANY, "{a}:orders").arg(7).declaring();
         assert_eq!(words(&any), ["2", "{a}:orders", "{a}:orders-dead", "7"]);
         // A fragment in a script whose key is another one.
