@@ -13,6 +13,12 @@ def slug(heading):
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def test_programs():
+    """Names for cargo's option --test."""
+    files = [*documents.ROOT.glob("*/tests/*.rs"), *documents.ROOT.glob("*/*/tests/*.rs")]
+    return {path.stem for path in files} | {path.parent.name for path in documents.ROOT.glob("**/tests/*/main.rs")}
+
+
 class Guides(unittest.TestCase):
     def test_each_command_of_the_deployment_is_run_or_needs_an_account(self):
         commands = 0
@@ -26,10 +32,14 @@ class Guides(unittest.TestCase):
         self.assertGreater(commands, 20)
 
     def exists(self, what):
-        if what.startswith("make "):
-            self.assertRegex(documents.read("Makefile"), rf"(?m)^{what.split()[1]}:")
-        else:
-            self.assertTrue((documents.ROOT / what).is_file(), what)
+        """A target of make, a file, or a script with its arguments."""
+        words = what.split()
+        if words[0] == "make":
+            self.assertRegex(documents.read("Makefile"), rf"(?m)^{words[1]}:")
+            return
+        self.assertTrue((documents.ROOT / words[0]).is_file(), what)
+        if "--test" in words:
+            self.assertIn(words[words.index("--test") + 1], test_programs(), what)
 
     def test_links_lead_to_pages_and_headings(self):
         for guide in GUIDES:
@@ -57,15 +67,10 @@ class Guides(unittest.TestCase):
         page = documents.read("docs/reference/proven.md")
         requirements = re.findall(r"^\| ([SN]\d+) \| .*? \| (.*?) \| `(.*?)` \|$", page, re.M)
         self.assertEqual([name for name, *_ in requirements], [f"S{n}" for n in range(1, 19)] + [f"N{n}" for n in range(1, 11)])
-        programs = {path.stem for path in documents.ROOT.glob("*/*/tests/*.rs")} | {path.parent.name for path in documents.ROOT.glob("**/tests/*/main.rs")}
-        programs |= {path.stem for path in documents.ROOT.glob("*/tests/*.rs")}
         for name, places, command in requirements:
             for place in re.findall(r"`([^`]+)`", places):
                 self.assertTrue((documents.ROOT / place).exists(), f"{name}: {place}")
-            words = command.split()
-            self.exists(" ".join(words[:2]) if words[0] == "make" else words[0])
-            if "--test" in words:
-                self.assertIn(words[words.index("--test") + 1], programs, name)
+            self.exists(command)
         proven = page.split("## Operations")[1].split("## Not proven")[0]
         for place in re.findall(r"\| `([^`]+)` \|$", proven, re.M):
             self.exists(place)
