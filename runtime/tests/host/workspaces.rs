@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -9,6 +10,13 @@ fn write(folder: &Path, name: &str, text: &str) {
     let file = folder.join(name);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, text).unwrap();
+}
+
+/// One test at a time: their packages have the same names, and with `CARGO_TARGET_DIR` they are all
+/// built into one folder.
+fn alone() -> MutexGuard<'static, ()> {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    BUILDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A workspace without a package of its own. `api` and `jobs` each have a binary `bootstrap`,
@@ -101,6 +109,7 @@ fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
 
 #[test]
 fn each_function_gets_the_binary_of_its_package() {
+    let _alone = alone();
     let folder = workspace(
         &(function("Api", "crates/api", None)
             + &function("Jobs", "crates/jobs", Some("bootstrap"))
@@ -119,6 +128,7 @@ fn each_function_gets_the_binary_of_its_package() {
 
 #[test]
 fn the_only_binary_of_a_workspace_needs_no_name() {
+    let _alone = alone();
     let folder = workspace(&function("Api", ".", None));
     std::fs::remove_dir_all(folder.path().join("crates/jobs")).unwrap();
     assert_eq!(built(folder.path(), &["Api"]), ["I am api"]);
@@ -134,6 +144,7 @@ fn up(folder: &Path) -> Output {
 
 #[test]
 fn an_ambiguous_binary_is_refused_with_the_choices() {
+    let _alone = alone();
     let folder = workspace(&function("Api", ".", Some("bootstrap")));
     write(folder.path(), "event.json", "{}");
     let output = up(folder.path());

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::gate::{Gate, Nonce, Number, Owner, Seat, User};
 use crate::protections::{Kept, Protection};
 
-/// An order that a request asks for, by its place in [`Scenario::orders`].
+/// The order of a request, by its place in [`Scenario::orders`].
 pub type OrderId = u8;
 
 /// A requested order.

@@ -1,4 +1,4 @@
-//! A payment provider on the loopback interface: it checks signatures, answers as it is told to, and
+//! A payment provider on the loopback interface: it checks signatures, gives the answer that a test has set, and
 //! returns money once for each key.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
