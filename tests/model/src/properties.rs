@@ -44,7 +44,7 @@ pub(crate) fn broken(scenario: &Scenario, before: &State, after: &State) -> Opti
             return Some("a buyer is answered by another buyer's order");
         }
         if answers.failed && status.is_some_and(Status::is_live) {
-            return Some("an order lives after its buyer was told that there is none");
+            return Some("an order is live after its buyer received the answer that there is none");
         }
         // A failover can lose that timeout-closer has given the reservation up.
         let is_void = status == Some(Status::Void) && after.server == 0;

@@ -1,5 +1,5 @@
-//! A payment provider on the loopback interface: it checks signatures, gives the answer that a test has set, and
-//! returns money once for each key.
+//! A payment provider on the loopback interface: it checks signatures, gives the answer that a test
+//! has set, and returns money once for each key.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -35,7 +35,7 @@ fn without_fences_a_refused_order_lives() {
     is_needed(
         Protection::Fence,
         &scenarios::publishing(),
-        "an order lives after its buyer was told that there is none",
+        "an order is live after its buyer received the answer that there is none",
     );
 }
 
