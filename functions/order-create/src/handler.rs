@@ -49,7 +49,9 @@ impl Creator {
     pub async fn handle(&self, batch: &KafkaBatch) -> BatchResponse {
         let began = Instant::now();
         let began_at = SystemTime::now();
-        let arrivals: Vec<Arrival> = batch.records().map(Arrival::read).collect();
+        let ended_days = self.settings.ended_days;
+        let read = |record| Arrival::read(record).storable_within(ended_days);
+        let arrivals: Vec<Arrival> = batch.records().map(read).collect();
         let min_pay_ms =
             u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);
         let stored = self.store.store_orders(&arrivals, min_pay_ms).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::access::{AccessSettings, Needed};
 use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
+use shared::sale::LOG_DAYS;
 use shared::telemetry::traces::TraceSettings;
 
 /// Settings of one process.
@@ -20,6 +21,8 @@ pub struct Settings {
     pub connections: u32,
     /// Minimum time to pay, from when an order is stored.
     pub min_pay_window: Duration,
+    /// Days for which the rows of ended orders are kept.
+    pub ended_days: u16,
     /// Export of spans, if any.
     pub traces: Option<TraceSettings>,
     /// Certificates, logins and secrets.
@@ -43,6 +46,7 @@ impl Settings {
             database,
             connections: Execution::read(reader).connections(reader, 1),
             min_pay_window: min_pay_window(reader),
+            ended_days: reader.integer_or("ENDED_ORDER_RETENTION_DAYS", 2 * LOG_DAYS..=36_500, 90),
             traces,
             access: AccessSettings::read(reader, needed),
         })

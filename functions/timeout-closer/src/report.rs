@@ -77,6 +77,8 @@ pub struct SweepReport {
     pub published: u64,
     /// Changes of programs that the stream did not take. The next sweep tries again.
     pub unpublished: u64,
+    /// Rows deleted because they were older than their retention.
+    pub expired: u64,
     /// Records parked in all. Each needs an operator.
     pub parked: u64,
     /// Orders that are still overdue: a payment waits for them, or the time ran out.
@@ -125,6 +127,7 @@ impl TickReport {
                 .count("SweepTickets", sweep.tickets)
                 .count("SweepPublished", sweep.published)
                 .count("SweepUnpublished", sweep.unpublished)
+                .count("SweepExpired", sweep.expired)
                 .count("ParkedRecords", sweep.parked)
                 .count("OverdueOrders", sweep.overdue)
                 .count("UnmatchedPayments", sweep.unmatched)

@@ -6,6 +6,7 @@ use shared::access::{AccessSettings, Needed};
 use shared::cache::ProgramStreams;
 use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
+use shared::sale::{LOG_DAYS, Retention};
 use shared::telemetry::traces::TraceSettings;
 
 use crate::refunds::HttpProviderSettings;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub refunds: Option<HttpProviderSettings>,
     /// A payment whose order is not stored within this time is refunded.
     pub unmatched_refund_after: Duration,
+    /// How long rows are kept.
+    pub retention: Retention,
     /// Export of spans; `None` if switched off.
     pub traces: Option<TraceSettings>,
     /// Certificates, logins and secrets.
@@ -83,6 +86,7 @@ impl Settings {
                     60..=2_592_000,
                     86_400,
                 ),
+                retention: retention(reader),
                 traces,
                 access: AccessSettings::read(reader, needed),
                 names,
@@ -94,5 +98,21 @@ impl Settings {
     pub(crate) fn refund_timeout(&self) -> Duration {
         let refunds = self.refunds.as_ref();
         refunds.map_or(Duration::ZERO, HttpProviderSettings::timeout)
+    }
+}
+
+fn retention(reader: &Reader) -> Retention {
+    const ENDED: &str = "ENDED_ORDER_RETENTION_DAYS";
+    const REFUNDED: &str = "REFUNDED_PAYMENT_RETENTION_DAYS";
+    let ended_days = reader.integer_or(ENDED, 2 * LOG_DAYS..=36_500, 90);
+    let refunded_days = reader.integer_or(REFUNDED, 2 * LOG_DAYS..=36_500, 3_650);
+    if refunded_days < ended_days && reader.accepts(&[ENDED, REFUNDED]) {
+        let rule = format!("at least {ENDED} ({ended_days})");
+        reader.refuse(REFUNDED, refunded_days, rule);
+    }
+    Retention {
+        ended_days,
+        refunded_days,
+        parked_days: reader.integer_or("PARKED_RETENTION_DAYS", 1..=36_500, 365),
     }
 }

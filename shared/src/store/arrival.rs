@@ -1,7 +1,9 @@
 //! A record of a topic on its way into Postgres.
 
-use crate::message::OrderRequested;
 use lambda_batch::Reason;
+
+use crate::message::OrderRequested;
+use crate::sale::is_storable;
 
 /// A record of a topic and what it decodes to.
 #[derive(Debug, Clone)]
@@ -35,5 +37,23 @@ impl<'a, M: serde::de::DeserializeOwned> Arrival<'a, M> {
             value: record.value.to_park(),
             message: record.parse_json().map_err(Reason::new),
         }
+    }
+}
+
+impl Arrival<'_> {
+    /// Refuses a record that was appended too long after its order was made: the row that would
+    /// forbid the order may be deleted. `ended_days` is how long such rows are kept. A record without
+    /// a log-append time is not refused: every topic of orders has them.
+    #[must_use]
+    pub fn storable_within(mut self, ended_days: u16) -> Self {
+        if let (Ok(order), Some(appended_ms)) = (&self.message, self.appended_ms)
+            && !is_storable(order.order, appended_ms, ended_days)
+        {
+            self.message = Err(Reason::new(format!(
+                "too late: rows of ended orders are kept for {ended_days} days, so an order of this \
+                 age may have ended before"
+            )));
+        }
+        self
     }
 }

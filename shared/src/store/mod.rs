@@ -15,6 +15,7 @@
 //! | `refunds` | refunds: handed out to the provider, each until its answer |
 //! | `refund_requests` | what operators decide: refunds of paid orders, payments assigned to orders |
 //! | `sweep` | overdue and dirty orders that a crash left |
+//! | `retention` | rows that are deleted after their time |
 //! | `lookup` | orders, the progress of order-create, and backlogs |
 //! | `keyed_orders` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | parked records: listed, shown, replayed, discarded |
@@ -64,6 +65,7 @@ mod programs;
 pub(crate) mod progress;
 mod refund_requests;
 mod refunds;
+mod retention;
 mod retry;
 mod roles;
 mod row;
@@ -96,6 +98,7 @@ pub use refund_requests::{Assigned, RefundRequest, RefundRequested};
 pub use refunds::{
     HandedOut, RefundCounts, RefundDone, RefundFilter, RefundId, RefundRow, RefundState,
 };
+pub use retention::Deleted;
 pub use roles::Roles;
 pub use row::OrderRow;
 

@@ -32,6 +32,7 @@ mod races;
 mod reconciling;
 mod refunding;
 mod replaced;
+mod retention;
 mod roles;
 mod statements;
 mod tls;

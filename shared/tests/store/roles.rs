@@ -113,7 +113,7 @@ async fn a_writer_may_run_every_statement_and_change_no_table() {
         "ALTER TABLE orders ADD COLUMN more int",
         "DROP TABLE orders",
         "TRUNCATE orders",
-        "DELETE FROM orders",
+        "DELETE FROM programs",
         "UPDATE migrations SET name = 'x'",
         "CREATE TABLE public.more (id int)",
         "SELECT setval('programs_id_seq', 1)",

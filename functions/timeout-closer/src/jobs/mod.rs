@@ -8,6 +8,7 @@
 //! | `overdue_order_closer` | sweep | closes overdue rows that no timeout entry leads to |
 //! | `payment_matcher` | sweep | matches payments and orders that were stored concurrently |
 //! | `barrier_wait_cleaner` | sweep | deletes barrier requests that no order needs any more |
+//! | `expired_row_cleaner` | sweep | deletes rows that are older than their retention |
 //! | `refund_sender` | sweep | sends refunds to the payment provider |
 //! | `backlog_reporter` | sweep | counts what waits for an operator, another process or time |
 //! | `dirty_order_reconciler` | sweep | settles the gate by rows whose last change it may lack |
@@ -19,6 +20,7 @@ mod barrier_wait_cleaner;
 mod buyer_ticket_auditor;
 mod dirty_order_reconciler;
 pub(crate) mod due_order_closer;
+mod expired_row_cleaner;
 mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
@@ -72,6 +74,7 @@ impl Sweep<'_> {
         let outcome = outcome.and(payment_matcher::run(self).await);
         let outcome = outcome.and(refund_sender::run(self).await);
         let outcome = outcome.and(barrier_wait_cleaner::run(self).await);
+        let outcome = outcome.and(expired_row_cleaner::run(self).await);
         let outcome = outcome.and(backlog_reporter::run(self).await);
         // One ping instead of a timeout for each row while the gate is away.
         if let Err(error) = self.closer.gate.ping().await {

@@ -28,6 +28,24 @@ async fn the_sweep_settles_dirty_orders() {
 }
 
 #[tokio::test]
+async fn the_sweep_deletes_orders_after_their_time() {
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        let cancelled = env.store.cancel(order.order, &order.user).await;
+        assert!(matches!(cancelled, Ok(Cancel::Cancelled(_))));
+        let swept = env.tick().await.sweep.expect("a first tick sweeps");
+        assert_eq!((swept.settled, swept.expired), (1, 0));
+        // Its number contains its time.
+        env.run("UPDATE orders SET number = 4194304").await;
+        let swept = env.tick().await.sweep.expect("a first tick sweeps");
+        assert_eq!(swept.expired, 1);
+        let kept = env.store.orders_of(&order.user, None, 1).await;
+        assert_eq!(kept.expect("Postgres runs"), []);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_overdue_order_without_entry_is_closed() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
