@@ -11,7 +11,7 @@
 //! 4. [`Windows`], [`GateClock`] and [`stored_pay_by`]: the time limits, and the clocks that
 //!    measure them;
 //! 5. [`Status`]: the states of an order and their transitions;
-//! 6. [`Retention`]: how long the rows of ended orders are kept.
+//! 6. [`RowRetention`]: how long the rows of ended orders are kept.
 //!
 //! Adapters apply these decisions (`gate` in Redis, `store` in Postgres).
 
@@ -32,7 +32,7 @@ pub use program::{
     BadProgram, Category, MAX_CATEGORIES, MAX_SEATS_PER_PROGRAM, NewCategory, NewProgram, Program,
     ProgramStatus,
 };
-pub use retention::{LOG_DAYS, Retention, deletable_before_ms, is_storable};
+pub use retention::{LOG_DAYS, RowRetention, deletable_before_ms, is_storable};
 pub use selection::{Quote, Refusal, SeatSelection, quote, within_limit};
 pub use status::Status;
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};
