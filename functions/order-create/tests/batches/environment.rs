@@ -19,6 +19,9 @@ use shared::store::Store;
 use testkit::postgres::drop_schema;
 use testkit::with_cleanup;
 
+/// The log-append time of the first record of a partition, ms since 1970.
+const APPENDED_MS: u64 = 1_763_800_000_000;
+
 /// The environment of one test: the function under test, and direct connections to both servers.
 pub(crate) struct TestEnvironment {
     pub(crate) creator: Creator,
@@ -111,12 +114,9 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
 
 impl TestEnvironment {
     pub(crate) fn order(&self, user: &str, seats: &[u32]) -> OrderRequested {
-        let since = rand::random_range(1..1_u64 << 40);
-        let number = OrderNumber::compose(
-            OrderNumber::EPOCH_MS + since,
-            self.program.shard,
-            rand::random(),
-        );
+        // Up to two weeks before its record is appended.
+        let made_at_ms = APPENDED_MS - rand::random_range(0..1 << 30);
+        let number = OrderNumber::compose(made_at_ms, self.program.shard, rand::random());
         let category = &self.program.categories[0];
         OrderRequested {
             v: 1,
@@ -219,7 +219,7 @@ pub(crate) fn event_at(partition: u32, first: u64, values: &[Option<Vec<u8>>]) -
         .zip(values)
         .map(|(offset, value)| {
             let value = value.as_ref().map(|bytes| base64_simd::STANDARD.encode_to_string(bytes));
-            json!({"topic": "t-order-create", "partition": partition, "offset": offset, "timestamp": 1_763_800_000_000_u64 + offset,
+            json!({"topic": "t-order-create", "partition": partition, "offset": offset, "timestamp": APPENDED_MS + offset,
                    "timestampType": "LOG_APPEND_TIME", "key": null, "value": value, "headers": []})
         })
         .collect();
