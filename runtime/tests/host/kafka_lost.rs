@@ -228,7 +228,10 @@ async fn a_partition_that_is_gone_holds_no_other_up() {
     })
     .await;
     let restarts = part(&registry).restarts;
-    assert_eq!(restarts, 1, "one consumer finds all positions of the new topic");
+    assert_eq!(
+        restarts, 1,
+        "one consumer finds all positions of the new topic"
+    );
     running.drain().await;
 }
 

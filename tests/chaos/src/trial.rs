@@ -55,7 +55,6 @@ pub fn trial(name: &str, is_long: bool) -> Option<Plan> {
                 (2000, Kind::KillHost, 500),
                 (3000, Kind::AddPartition, 0),
                 (4500, Kind::KillServer(Server::Kafka), 500),
-                (6000, Kind::KillFunction("OrderCreate"), 0),
                 (6500, Kind::KillHost, 500),
             ],
         ),

@@ -1,7 +1,6 @@
 //! Many timeouts that are due at once.
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::future::join_all;
 use shared::message::OrderRequested;
 use shared::store::Arrival;
 
@@ -16,23 +15,24 @@ const BATCH: usize = 1000;
 
 /// Overdue orders of one seat each, whose entries are all due.
 pub(crate) async fn many_overdue(env: &TestEnvironment, n: u32) {
-    let accepted = stream::iter(0..n)
-        .map(|seat| async move {
+    let mut orders: Vec<OrderRequested> = Vec::new();
+    for first in (0..n).step_by(CONCURRENCY) {
+        let last = n.min(first + CONCURRENCY as u32);
+        let accepted = (first..last).map(|seat| async move {
             let buyer = format!("buyer-{seat}");
             env.accepted(&buyer, &[seat], i64::from(seat)).await
-        })
-        .buffered(CONCURRENCY);
-    let orders: Vec<OrderRequested> = accepted.collect().await;
+        });
+        orders.extend(join_all(accepted).await);
+    }
     for (n, batch) in orders.chunks(BATCH).enumerate() {
         store(env, batch, n * BATCH).await;
     }
     env.run("UPDATE orders SET pay_by = now() - interval '1 second'")
         .await;
-    stream::iter(&orders)
-        .for_each_concurrent(CONCURRENCY, |order| async move {
-            assert!(env.due(order).await, "an entry");
-        })
-        .await;
+    for some in orders.chunks(CONCURRENCY) {
+        let due = join_all(some.iter().map(|order| env.due(order))).await;
+        assert!(due.into_iter().all(|is_due| is_due), "each has an entry");
+    }
 }
 
 /// Stores a batch as order-create does, but does not settle the gate.

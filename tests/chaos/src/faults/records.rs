@@ -19,7 +19,7 @@ use serde_json::json;
 use sqlx::{Row, raw_sql};
 use ticket_rush::prepare::orders_topic;
 use tokio::task::block_in_place;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Target;
 
@@ -28,6 +28,8 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// How long a request to the broker may take. It is repeated until then.
 pub(super) const BROKER: Duration = Duration::from_mins(1);
 
+/// Time limit of one poll.
+const POLL: Duration = Duration::from_millis(500);
 /// Key of records that are no orders.
 const POISON_KEY: &str = "chaos";
 /// Values of records that are no orders: no JSON, wrong types, NUL in a text.
@@ -173,12 +175,15 @@ fn read(
     position.add_partition_offset(topic, partition, Offset::Offset(from))?;
     consumer.assign(&position)?;
     let mut records = Vec::new();
-    loop {
-        match consumer.poll(BROKER) {
+    let until = Instant::now() + BROKER;
+    // A poll also ends after an event that it does not return.
+    while Instant::now() < until {
+        match consumer.poll(POLL) {
             Some(Ok(record)) => records.push(record.detach()),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
             Some(Err(error)) => return Err(error.into()),
-            None => bail!("{topic}-{partition} cannot be read within {BROKER:?}"),
+            None => {}
         }
     }
+    bail!("{topic}-{partition} cannot be read within {BROKER:?}")
 }
