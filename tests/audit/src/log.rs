@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Cancel { order: String },
     /// An answer to a payment provider's webhook.
     Pay(Paid),
+    /// The record of this order was deleted from Kafka before order-create read it.
+    Deleted { order: String },
     /// A payment provider takes the refunds of this sale.
     Provider,
     /// The provider has returned money, once for this key.
@@ -149,6 +151,15 @@ impl Log {
                 }
             })
             .collect()
+    }
+
+    /// Orders whose unread records were deleted.
+    pub(crate) fn deleted(&self) -> BTreeSet<&str> {
+        let deleted = self.events.iter().filter_map(|event| match event {
+            Event::Deleted { order } => Some(order.as_str()),
+            _ => None,
+        });
+        deleted.collect()
     }
 
     /// Orders that were answered as paid.

@@ -7,8 +7,8 @@
 //! | [`wait`] | waiting for a condition, with a deadline |
 //! | [`net`] | free ports |
 //! | [`process`] | child processes that end with their test |
-//! | [`link`] | a TCP link to a server that can be cut, held, delayed or forgotten |
-//! | [`relay`] | a TCP relay that redirects or silences connections |
+//! | [`relay`] | a TCP relay in front of a server: it redirects, silences, resets, holds, delays and cuts connections |
+//! | [`refusing`] | servers that refuse every request |
 //! | [`aws`] | a server of secrets that verifies signatures |
 //! | [`kafka`], [`private_sqs`], [`redis`], [`redis_cluster`], [`redis_sentinel`], [`private_postgres`], [`pgbouncer`] | private servers that a test may stop, kill and damage |
 //! | [`small_disk`] | a file system of one server, which can be full |
@@ -20,7 +20,6 @@
 pub mod aws;
 pub mod cleanup;
 pub mod kafka;
-pub mod link;
 pub mod net;
 pub mod pgbouncer;
 pub mod postgres;
@@ -30,6 +29,7 @@ pub mod process;
 pub mod redis;
 pub mod redis_cluster;
 pub mod redis_sentinel;
+pub mod refusing;
 pub mod relay;
 pub mod servers;
 pub mod small_disk;

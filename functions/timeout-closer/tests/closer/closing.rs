@@ -7,6 +7,7 @@ use shared::sale::Status;
 use shared::store::{Payment, PaymentResult};
 
 use crate::environment::{APPENDED_MS, hall, tick, with};
+use crate::many::many_overdue;
 
 #[tokio::test]
 async fn an_overdue_order_is_closed_and_frees_seats() {
@@ -222,19 +223,6 @@ async fn two_ticks_at_once_share_the_work() {
         assert_eq!(env.free().await, 200);
     })
     .await;
-}
-
-/// `count` overdue orders of one seat each.
-async fn many_overdue(env: &crate::environment::TestEnvironment, n: u32) {
-    for seat in 0..n {
-        let order = env
-            .accepted(&format!("buyer-{seat}"), &[seat], i64::from(seat))
-            .await;
-        env.create(Some(&order), i64::from(seat), APPENDED_MS).await;
-        env.due(&order).await;
-    }
-    env.run("UPDATE orders SET pay_by = now() - interval '1 second'")
-        .await;
 }
 
 #[tokio::test]

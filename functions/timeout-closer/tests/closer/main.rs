@@ -7,6 +7,7 @@ mod cluster;
 mod environment;
 mod filling;
 mod lost;
+mod many;
 mod orders;
 mod outage;
 mod provider;

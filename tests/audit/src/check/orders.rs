@@ -52,10 +52,12 @@ pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
     check
 }
 
-/// An accepted order is stored: neither fenced, unless its buyer cancelled it before, nor rejected.
+/// An accepted order is stored: neither fenced, unless its buyer cancelled it before or its record was
+/// deleted, nor rejected.
 pub(super) fn not_dropped(evidence: &Evidence) -> Check {
     let mut check = Check::new("orders", "no accepted order was dropped afterwards");
     let cancelled = evidence.log.cancelled();
+    let deleted = evidence.log.deleted();
     let accepted: BTreeSet<&str> = evidence
         .log
         .orders()
@@ -66,7 +68,7 @@ pub(super) fn not_dropped(evidence: &Evidence) -> Check {
             continue;
         };
         let fine = match row.status.as_str() {
-            "void" => cancelled.contains(number),
+            "void" => cancelled.contains(number) || deleted.contains(number),
             "rejected" => evidence.bounds.allow_rejected,
             _ => true,
         };

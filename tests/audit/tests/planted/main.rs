@@ -138,6 +138,18 @@ async fn finds_a_dropped_accepted_order() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_deleted_record_excuses_its_own_order_only() -> Result<()> {
+    let sale = SaleFixture::clean().await?;
+    sale.log("{\"event\":\"deleted\",\"order\":\"103\"}\n")?;
+    sale.sql("UPDATE orders SET status = 'void' WHERE number = 103")
+        .await?;
+    assert_eq!(sale.audit()?.status.code(), Some(0));
+    sale.log("{\"event\":\"deleted\",\"order\":\"102\"}\n")?;
+    let detail = "order 103 was accepted, then void";
+    must_find(sale, "no accepted order was dropped afterwards", detail).await
+}
+
+#[tokio::test]
 async fn finds_an_order_reported_as_failed() -> Result<()> {
     let sale = SaleFixture::clean().await?;
     sale.sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103")
