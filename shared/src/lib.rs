@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`config`] | settings from the environment, read once, all problems reported together |
 //! | [`naming`] | the environment prefix; builds all names of topics, keys, streams, queues, groups, schemas |
+//! | [`protection`] | the protections of the order protocol, and whether this build removes one |
 //! | [`message`] | the messages between functions, with bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_calls`] | API calls: the message, sums by minute (pure), and both in Postgres |
@@ -37,6 +38,7 @@ pub mod gate;
 pub mod https;
 pub mod message;
 pub mod naming;
+pub mod protection;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 pub mod reconcile;
 #[cfg(all(feature = "redis", feature = "postgres"))]

@@ -5,6 +5,7 @@ use sqlx::{FromRow, Row};
 use super::columns::{column, from_row};
 use super::{KeyedOrder, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::protection::statement;
 
 /// Progress of order-create in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,11 +90,14 @@ impl Store {
         if known.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(sqlx::query_as(include_str!("sql/orders_newer.sql"))
-            .bind(column(known, |(number, _)| *number))
-            .bind(column(known, |(_, version)| *version))
-            .fetch_all(&self.pool)
-            .await?)
+        Ok(sqlx::query_as(statement(
+            "orders_newer",
+            include_str!("sql/orders_newer.sql"),
+        ))
+        .bind(column(known, |(number, _)| *number))
+        .bind(column(known, |(_, version)| *version))
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// A buyer's orders with numbers below `before`, newest first.

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::{ConnectError, Roles, Store, StoreError};
+use crate::protection::statement;
 
 /// Maximum silence of Postgres during a migration: slightly longer than its `statement_timeout`
 /// below.
@@ -119,7 +120,9 @@ impl Store {
                 Some(hash) if hash[..] == migration.hash() => {}
                 Some(_) => return Err(self.foreign(migration.version)),
                 None => {
-                    sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+                    sqlx::raw_sql(statement(migration.name, migration.sql))
+                        .execute(&mut *tx)
+                        .await?;
                     sqlx::query(include_str!("sql/migrate_record.sql"))
                         .bind(migration.version)
                         .bind(migration.name)

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use shared::gate::{BuyerTickets, StoredTickets, TicketCount};
+use shared::gate::{BuyerTickets, TicketCount};
 use shared::message::OrderNumber;
+use shared::steps::wrong_count;
 use shared::store::OrderRow;
 
 use super::{JobError, Sweep};
@@ -71,29 +72,14 @@ async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError>
     Ok(mended)
 }
 
-/// The counts of a buyer that contradict the rows. Reservations that are not stored yet are among
-/// them; the script that repairs the counts skips these.
+/// The counts of a buyer that contradict the rows.
 fn wrong(buyer: &BuyerTickets, rows: &HashMap<OrderNumber, OrderRow>) -> Vec<TicketCount> {
-    let stored = |order: &str| {
-        let Ok(number) = order.parse::<OrderNumber>() else {
-            return StoredTickets::Ended;
-        };
-        let Some(row) = rows.get(&number) else {
-            return StoredTickets::NoRow;
-        };
-        let counts = row.status.is_live()
-            && row.program == Some(buyer.program.id)
-            && row.user.as_ref() == Some(&buyer.user);
-        if counts {
-            StoredTickets::Live(row.seats.len() as u32)
-        } else {
-            StoredTickets::Ended
-        }
-    };
-    let counts = buyer.counts.iter().map(|(order, seen)| TicketCount {
-        order: order.clone(),
-        seen: Some(seen.clone()),
-        stored: stored(order),
+    let counts = buyer.counts.iter().filter_map(|(order, seen)| {
+        let row = order
+            .parse()
+            .ok()
+            .and_then(|number| rows.get::<OrderNumber>(&number));
+        wrong_count(buyer.program.id, &buyer.user, order, Some(seen), row)
     });
-    counts.filter(|count| !count.is_correct()).collect()
+    counts.collect()
 }

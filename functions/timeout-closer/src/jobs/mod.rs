@@ -32,6 +32,7 @@ use std::time::Instant;
 
 use shared::cache::AnnounceError;
 use shared::gate::GateError;
+use shared::protection::{Protection, removed};
 use shared::refill::RefillError;
 use shared::store::StoreError;
 
@@ -69,20 +70,33 @@ pub(crate) struct Sweep<'a> {
 impl Sweep<'_> {
     /// Runs the jobs in order. A job that fails does not stop the others. Returns the first error.
     pub(crate) async fn run(&mut self) -> Result<(), JobError> {
+        let mut outcome = Ok(());
+        if !removed(Protection::Sweep) {
+            outcome = self.finish_work().await;
+        }
+        // One ping instead of a timeout for each row while the gate is away.
+        if let Err(error) = self.closer.gate.ping().await {
+            return outcome.and(Err(error.into()));
+        }
+        if !removed(Protection::Sweep) {
+            outcome = outcome.and(dirty_order_reconciler::run(self).await);
+        }
+        if !removed(Protection::Audit) {
+            outcome = outcome.and(buyer_ticket_auditor::run(self).await);
+            outcome = outcome.and(seat_map_auditor::run(self).await);
+        }
+        outcome
+    }
+
+    /// The jobs that need no gate.
+    async fn finish_work(&mut self) -> Result<(), JobError> {
         let outcome = outbox_publisher::run(self).await;
         let outcome = outcome.and(overdue_order_closer::run(self).await);
         let outcome = outcome.and(payment_matcher::run(self).await);
         let outcome = outcome.and(refund_sender::run(self).await);
         let outcome = outcome.and(barrier_wait_cleaner::run(self).await);
         let outcome = outcome.and(expired_row_cleaner::run(self).await);
-        let outcome = outcome.and(backlog_reporter::run(self).await);
-        // One ping instead of a timeout for each row while the gate is away.
-        if let Err(error) = self.closer.gate.ping().await {
-            return outcome.and(Err(error.into()));
-        }
-        let outcome = outcome.and(dirty_order_reconciler::run(self).await);
-        let outcome = outcome.and(buyer_ticket_auditor::run(self).await);
-        outcome.and(seat_map_auditor::run(self).await)
+        outcome.and(backlog_reporter::run(self).await)
     }
 
     fn is_over(&self) -> bool {

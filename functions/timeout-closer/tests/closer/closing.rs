@@ -176,6 +176,7 @@ async fn a_number_of_another_order_frees_the_reservation() {
         );
         let row = env.row(&held).await.expect("stored");
         assert_eq!((row.nonce, row.status), (other.nonce, Status::Unpaid));
+        assert!(!env.has_entry(&held).await, "its timeout is completed");
         assert!(matches!(
             env.reserve(&env.request("carol", &[3, 4])).await,
             Reserved::Held { .. }

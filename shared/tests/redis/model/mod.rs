@@ -12,7 +12,10 @@ use model::Kept;
 use model::gate::{Changed, Known, Owner, Settled};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::gate::{Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, Settle, SettleTo};
+use shared::gate::{
+    Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, Settle, SettleTo, StoredTickets,
+    TicketCount,
+};
 use shared::message::{Nonce, OrderNumber};
 use shared::sale::SeatSelection;
 
@@ -99,6 +102,33 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
         } => gone(environment, model, (order, nonce), known, forget).await,
         Operation::Confirm { order, nonce } => {
             confirm::confirm(environment, model, (order, nonce)).await;
+        }
+        Operation::Tickets {
+            order,
+            user,
+            row,
+            late,
+        } => {
+            let counted = model.gate.tickets.get(&(user, order)).copied();
+            let seen = if late {
+                Some(counted.unwrap_or_default() + 1)
+            } else {
+                counted
+            };
+            let stored = match row {
+                None => StoredTickets::NoRow,
+                Some(0) => StoredTickets::Ended,
+                Some(seats) => StoredTickets::Live(seats),
+            };
+            let counts = [TicketCount {
+                order: number(order).to_string(),
+                seen: seen.map(|seen| seen.to_string()),
+                stored,
+            }];
+            let buyer = uid(USERS[usize::from(user)]);
+            let repaired = environment.gate.repair_tickets(program, &buyer, &counts);
+            repaired.await.expect("answers");
+            model.gate.repair_tickets(user, order, seen, stored);
         }
         Operation::Refill => refill(environment, model).await,
     }

@@ -7,6 +7,7 @@ use delay_queue::Claim;
 use lambda_batch::ErrorClass;
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
+use shared::protection::{Protection, removed};
 use shared::reconcile::{Reconciled, reconcile_batches};
 use shared::steps::{CloseAction, Evidence, RetryDelay, after_claim};
 use shared::store::{
@@ -257,6 +258,9 @@ impl<'a> Batch<'a> {
         at: OrderAt,
         reason: &'static str,
     ) -> Result<(), JobError> {
+        if removed(Protection::Fence) {
+            return self.release(claim, at).await;
+        }
         let mut fence = Fence {
             number: at.order,
             nonce: at.nonce,

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use delay_queue::{Due, NewEntry, Scheduled};
 use shared::gate::{
-    Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
-    TicketCount, TimeoutJob,
+    Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, TimeoutJob,
 };
 use shared::message::{OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
 use shared::sale::{Category, SeatPlace};
-use shared::steps::{Owner, differences};
+use shared::steps::{Owner, differences, wrong_count};
 use shared::store::{OrderRow, Store};
 use tokio::time::sleep;
 
@@ -198,12 +197,9 @@ impl ChunkAuditor<'_> {
         let counts = self.gate.tickets(self.at, &keys).await?;
         let mut mended = 0;
         for ((user, row), seen) in live.into_iter().zip(counts) {
-            let count = TicketCount {
-                order: row.number.to_string(),
-                seen,
-                stored: StoredTickets::Live(row.seats.len() as u32),
-            };
-            if !count.is_correct() {
+            let order = row.number.to_string();
+            let wrong = wrong_count(self.at.id, user, &order, seen.as_deref(), Some(row));
+            if let Some(count) = wrong {
                 mended += u64::from(self.gate.repair_tickets(self.at, user, &[count]).await?);
             }
         }

@@ -1,6 +1,8 @@
 //! The statements compared with the plain tables of the protocol's model (`tests/model`): random
 //! sequences of every change of an order, and the tables after each.
 
+mod refunds;
+
 use std::collections::BTreeMap;
 
 use model::Scenario;
@@ -11,7 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use shared::message::OrderRequested;
-use shared::store::{CloseDecision, Fence, Payment, UnsettledBatch};
+use shared::store::{CloseDecision, Fence, Payment, RefundId, UnsettledBatch};
 
 use crate::environment::{Environment, MIN_PAY_MS, arrival, keyed, order, with};
 
@@ -35,9 +37,20 @@ enum Operation {
     Adopt,
     /// The gate is settled by the version before the current one, or the current one.
     Settled(usize, bool),
+    /// An operator requests the refund of an order.
+    Refund(usize),
+    RequestRefunds,
+    /// Every refund is handed out; whether those whose lease lasts as well.
+    HandOut(bool),
+    /// The provider has returned the money of a payment, under its last token or the one before.
+    RefundDone(usize, bool),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![3 => change(), 1 => refund()]
+}
+
+fn change() -> impl Strategy<Value = Operation> {
     let slot = 0..ORDERS;
     prop_oneof![
         6 => (slot.clone(), any::<bool>()).prop_map(|(slot, late)| Operation::Store(slot, late)),
@@ -50,6 +63,15 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::SweepPayments),
         1 => Just(Operation::Adopt),
         3 => (slot, any::<bool>()).prop_map(|(slot, old)| Operation::Settled(slot, old)),
+    ]
+}
+
+fn refund() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        2 => (0..ORDERS).prop_map(Operation::Refund),
+        1 => Just(Operation::RequestRefunds),
+        2 => any::<bool>().prop_map(Operation::HandOut),
+        3 => (0..PAYMENTS, any::<bool>()).prop_map(|(at, old)| Operation::RefundDone(at, old)),
     ]
 }
 
@@ -69,6 +91,10 @@ struct Case<'a> {
     payments: Vec<Payment>,
     batches: BTreeMap<Batch, UnsettledBatch>,
     offset: i64,
+    /// By payment: its refund, since it was handed out.
+    refunds: BTreeMap<usize, RefundId>,
+    /// Times that refunds were handed out: the last token.
+    handed_out: u8,
 }
 
 impl Case<'_> {
@@ -163,6 +189,13 @@ impl Case<'_> {
                 }
             }
             Operation::Settled(slot, old) => self.settled(slot, old).await,
+            Operation::Refund(slot) => self.request_refund(slot).await,
+            Operation::RequestRefunds => {
+                store.request_refunds(1_000).await.expect("postgres");
+                expected.request_refunds();
+            }
+            Operation::HandOut(all) => self.hand_out(all).await,
+            Operation::RefundDone(payment, old) => self.refund_done(payment, old).await,
         }
     }
 
@@ -275,9 +308,11 @@ impl Case<'_> {
                 Money::Unmatched => Some("unmatched"),
                 Money::Applied => Some("applied"),
                 Money::ToRefund => Some("to_refund"),
+                Money::Refunded => Some("refunded"),
             };
             assert_eq!(status.as_deref(), expected, "{payment:?}");
         }
+        self.compare_refunds().await;
     }
 }
 
@@ -340,5 +375,7 @@ fn new_case<'a>(
         payments: money,
         batches: BTreeMap::new(),
         offset: program * 1_000,
+        refunds: BTreeMap::new(),
+        handed_out: 0,
     }
 }
