@@ -14,6 +14,7 @@
 //! | [`access`] (feature `access`) | logins, certificates and keys, from settings, secrets or as tokens |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
+//! | [`limits`] (feature `cache`) | rate limits of buyers and addresses, in the Redis of caches |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`https`] (feature `https`) | a small HTTP client with TLS |
 //! | [`signature`] (feature `signature`) | signatures of the payment provider's requests, both ways |
@@ -36,6 +37,8 @@ pub mod config;
 pub mod gate;
 #[cfg(feature = "https")]
 pub mod https;
+#[cfg(feature = "cache")]
+pub mod limits;
 pub mod message;
 pub mod naming;
 pub mod protection;

@@ -71,6 +71,12 @@ impl Names {
         format!("{}:{{p{program}}}:program:{rest}", self.0)
     }
 
+    /// Redis key `{env}:{rate}:{rest}` of a rate limit. All limits share a slot, so that one call takes
+    /// from several.
+    pub fn rate_key(&self, rest: impl fmt::Display) -> String {
+        format!("{}:{{rate}}:{rest}", self.0)
+    }
+
     /// Postgres schema: the prefix with `-` as `_`. Needs no quoting.
     pub fn schema(&self) -> String {
         self.0.replace('-', "_")
@@ -111,6 +117,7 @@ mod tests {
             names.program_key(program, "floor"),
             "demo-1:{p17}:program:floor"
         );
+        assert_eq!(names.rate_key("order:user:a"), "demo-1:{rate}:order:user:a");
     }
 
     #[test]

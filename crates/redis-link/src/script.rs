@@ -154,11 +154,17 @@ const WORDS_OF_CALL: usize = 2;
 impl Call {
     /// A call without arguments.
     pub fn new(script: &'static Script, key: &str) -> Self {
+        Self::with_keys(script, &[key])
+    }
+
+    /// A call with several keys, at least one, of the same hash tag. The first one leads to the node
+    /// of a cluster. The script must not name siblings.
+    pub fn with_keys(script: &'static Script, keys: &[&str]) -> Self {
         let command = match script.library() {
             Some(library) => begin("FCALL", library.name()),
             None => begin("EVALSHA", &script.hash),
         };
-        Self { script, command }.arg(1).arg(key)
+        Self { script, command }.arg(keys.len()).arg(keys)
     }
 
     /// Appends an argument.

@@ -15,7 +15,9 @@
 //! 5. [`Gate::audit`] and [`Gate::repair_tickets`] compare the gate with Postgres, a part at a
 //!    time.
 //! 6. [`Gate::wait_begin`] and [`Gate::wait_end`] bound how many requests wait for their order.
-//! 7. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`] and [`Gate::taken`] read.
+//! 7. [`Gate::room_join`], [`Gate::room_look`], [`Gate::room_admit`] and [`Gate::room_admission`] are
+//!    the waiting room of a program, before its orders.
+//! 8. [`Gate::reservation`], [`Gate::availability`], [`Gate::seat_map`] and [`Gate::taken`] read.
 //!
 //! Invariants, kept by the scripts in `lua/`:
 //!
@@ -40,6 +42,7 @@ mod queue_shard;
 mod read;
 mod reservation;
 mod reserve;
+mod room;
 mod scripts;
 mod seat_rows;
 mod tickets;
@@ -58,6 +61,7 @@ pub use read::{Availability, Taken, TakenPage};
 pub use redis_link::LinkError as GateError;
 pub use reservation::Reservation;
 pub use reserve::{HoldRequest, Reserved};
+pub use room::{GrantedRound, RoomLimits, RoomPlace, RoomTicket, RoundEnd};
 pub use tickets::{BuyerPage, BuyerTickets, StoredTickets, TicketCount};
 pub use types::{OrderAt, ProgramRef, ReservationState, TIMEOUT_QUEUE, TimeoutJob};
 pub use waiting::WaitBegun;

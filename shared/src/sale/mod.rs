@@ -13,6 +13,8 @@
 //! 5. [`Status`]: the states of an order and their transitions;
 //! 6. [`Retention`]: how long the rows of ended orders are kept.
 //!
+//! Before all of these, where a program has a waiting room, an [`admission_round`] admits buyers.
+//!
 //! Adapters apply these decisions (`gate` in Redis, `store` in Postgres).
 
 mod change;
@@ -22,6 +24,7 @@ mod retention;
 mod selection;
 mod status;
 mod times;
+mod waiting_room;
 
 #[cfg(test)]
 mod tests;
@@ -36,3 +39,6 @@ pub use retention::{LOG_DAYS, Retention, deletable_before_ms, is_storable};
 pub use selection::{Quote, Refusal, SeatSelection, quote, within_limit};
 pub use status::Status;
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};
+pub use waiting_room::{
+    Backlog, BacklogLimit, CREDIT_MS, Round, RoundState, admission_round, estimated_wait, next_look,
+};

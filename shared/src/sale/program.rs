@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, SeatPlace};
 use crate::message::{
-    BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard, as_string, word_value,
+    AdmissionRate, BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard,
+    as_string, word_value,
 };
 
 /// Maximum seats of a program, all categories together.
@@ -56,6 +57,10 @@ pub struct Program {
     pub pay_window_ms: i64,
     /// Maximum live tickets of one buyer.
     pub user_limit: u32,
+    /// How fast its waiting room admits buyers, who may order only then; `None`: it has none. An
+    /// earlier version, which ignores the member, may share the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admissions_per_second: Option<AdmissionRate>,
     /// Categories, ascending by number. Their seats do not overlap.
     pub categories: Vec<Category>,
 }
@@ -196,6 +201,7 @@ impl NewProgram {
             status: ProgramStatus::OnSale,
             pay_window_ms: self.pay_window_ms,
             user_limit: self.user_limit,
+            admissions_per_second: None,
             categories: self.categories,
         }
     }

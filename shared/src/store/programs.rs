@@ -108,6 +108,7 @@ pub(super) async fn read(
         status: first.try_get("status")?,
         pay_window_ms: first.try_get("pay_window_ms")?,
         user_limit: first.try_get::<i32, _>("user_limit")? as u32,
+        admissions_per_second: first.try_get("admissions_per_second")?,
         categories: rows.iter().map(category).collect::<Result<_, _>>()?,
     }))
 }

@@ -2,7 +2,7 @@
 //! published.
 
 use serde::Deserialize;
-use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramVersion};
+use shared::message::{AdmissionRate, CategoryNo, Cents, ProgramChanged, ProgramVersion};
 use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
 use shared::store::{Changed, Switched};
 
@@ -66,7 +66,30 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
 /// stopped. Idempotent.
 pub async fn switch(app: &App, id: &str, to: ProgramStatus, call: &Call) -> Result<Reply, Problem> {
     call.claims.user_with("programs:write")?;
-    match app.store.switch_sale(id_of(id)?, to).await? {
+    let switched = app.store.switch_sale(id_of(id)?, to).await?;
+    answer(app, id, switched, call).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoomBody {
+    /// Required: a body without it must not switch the room off.
+    #[serde(deserialize_with = "Option::deserialize")]
+    admissions_per_second: Option<AdmissionRate>,
+}
+
+/// `PUT /programs/{id}/waiting-room`: switches it on, with a rate, or off (`null`). Takes no version.
+/// Idempotent.
+pub async fn switch_waiting_room(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
+    call.claims.user_with("programs:write")?;
+    let body: RoomBody = call.json()?;
+    let rate = body.admissions_per_second;
+    let switched = app.store.switch_waiting_room(id_of(id)?, rate).await?;
+    answer(app, id, switched, call).await
+}
+
+async fn answer(app: &App, id: &str, switched: Switched, call: &Call) -> Result<Reply, Problem> {
+    match switched {
         Switched::Done(program) => Ok(done(app, &program, call).await),
         Switched::Already(program) => {
             // The process that switched it may have died before it evicted the cached program.

@@ -6,7 +6,7 @@ mod view;
 use std::fmt::Display;
 use std::sync::Arc;
 
-pub use change::{switch, update};
+pub use change::{switch, switch_waiting_room, update};
 use serde::Deserialize;
 use serde_json::json;
 use shared::gate::{Availability, GateError, InstallState, ProgramRef};

@@ -35,6 +35,7 @@ pub(super) fn program(program: &Program, availability: Option<&Availability>) ->
         "id": program.id, "title": program.title, "version": program.version,
         "status": program.status.as_str(),
         "pay_window_seconds": program.pay_window_ms / 1000, "user_limit": program.user_limit,
+        "admissions_per_second": program.admissions_per_second,
         "categories": program.categories.iter().map(category).collect::<Vec<_>>(),
     })
 }

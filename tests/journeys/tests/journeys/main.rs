@@ -17,3 +17,4 @@ mod rotation;
 mod servers;
 mod traces;
 mod waiting;
+mod waiting_room;
