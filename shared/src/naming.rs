@@ -60,6 +60,11 @@ impl Names {
         format!("{}-dead", self.stream(name))
     }
 
+    /// Folder of the files of API calls in an object store: `{env}/api-calls`.
+    pub fn call_files(&self) -> String {
+        format!("{}/api-calls", self.0)
+    }
+
     /// SQS queue `{env}-{name}`.
     pub fn queue(&self, name: &str) -> String {
         format!("{}-{name}", self.0)
@@ -104,6 +109,7 @@ mod tests {
         let names = Names::new("demo-1").expect("valid");
         assert_eq!(names.topic("order-create"), "demo-1-order-create");
         assert_eq!(names.schema(), "demo_1");
+        assert_eq!(names.call_files(), "demo-1/api-calls");
         assert_eq!(names.queue("program-changed"), "demo-1-program-changed");
         assert_eq!(names.stream("program-changed"), "demo-1:{program-changed}");
         assert_eq!(

@@ -14,7 +14,7 @@ use crate::protection::statement;
 const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order. A released migration is never changed.
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     migration(1, "sale", include_str!("migrations/0001_sale.sql")),
     migration(2, "outbox", include_str!("migrations/0002_outbox.sql")),
     migration(
@@ -36,6 +36,11 @@ const MIGRATIONS: [Migration; 11] = [
         11,
         "waiting_room",
         include_str!("migrations/0011_waiting_room.sql"),
+    ),
+    migration(
+        12,
+        "call_files",
+        include_str!("migrations/0012_call_files.sql"),
     ),
     migration(
         14,

@@ -172,6 +172,10 @@ async fn environment(options: &Options, servers: &OwnServers) -> Result<Environm
         ("StorefrontPaymentsConcurrency", 32),
     ];
     let texts = [
+        (
+            "ApiFilesFolder",
+            folder.join("api-calls").display().to_string(),
+        ),
         ("RefundSecret", REFUND_SECRET.to_owned()),
         (
             "RefundUrl",
