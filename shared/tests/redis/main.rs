@@ -20,6 +20,8 @@ mod model;
 mod moving;
 mod orders;
 mod outage;
+mod program_seats;
+mod replicas;
 mod reserve;
 mod server_change;
 mod settled_together;

@@ -10,7 +10,9 @@
 //! | `barrier_wait_cleaner` | sweep | deletes barrier requests that no order needs any more |
 //! | `refund_sender` | sweep | sends refunds to the payment provider |
 //! | `backlog_reporter` | sweep | counts what waits for an operator, another process or time |
+//! | `write_guard_checker` | sweep | checks that the gate takes no writes without its replicas |
 //! | `dirty_order_reconciler` | sweep | settles the gate by rows whose last change it may lack |
+//! | `program_seat_settler` | sweep | brings added, blocked and unblocked seats into the gate |
 //! | `buyer_ticket_auditor` | sweep | compares buyers' ticket counts with the orders counted |
 //! | `seat_map_auditor` | sweep | compares the seat maps with Postgres, a part at a time |
 
@@ -23,8 +25,10 @@ mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
 mod payment_matcher;
+mod program_seat_settler;
 mod refund_sender;
 mod seat_map_auditor;
+mod write_guard_checker;
 
 use std::time::Instant;
 
@@ -77,7 +81,9 @@ impl Sweep<'_> {
         if let Err(error) = self.closer.gate.ping().await {
             return outcome.and(Err(error.into()));
         }
+        let outcome = outcome.and(write_guard_checker::run(self).await);
         let outcome = outcome.and(dirty_order_reconciler::run(self).await);
+        let outcome = outcome.and(program_seat_settler::run(self).await);
         let outcome = outcome.and(buyer_ticket_auditor::run(self).await);
         outcome.and(seat_map_auditor::run(self).await)
     }

@@ -9,6 +9,7 @@ mod filling;
 mod lost;
 mod orders;
 mod outage;
+mod program_seats;
 mod provider;
 mod publishing;
 mod refunds;

@@ -65,8 +65,9 @@ async fn every_http_event_has_its_documented_answer() -> Result<()> {
             }
             "program-create" => &[201],
             "program-get" | "program-seats" | "program-update" | "program-stop"
-            | "program-resume" | "orders-mine" | "api-calls" | "api-statistics" | "parked-list"
-            | "payments-list" | "refunds-list" | "gaps-list" => &[200],
+            | "program-resume" | "program-add-seats" | "program-block" | "program-blocked"
+            | "program-unblock" | "orders-mine" | "api-calls" | "api-statistics"
+            | "parked-list" | "payments-list" | "refunds-list" | "gaps-list" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],
