@@ -259,6 +259,15 @@ impl ApiClient {
         self.send("GET /programs/{id}/waiting-room", request).await
     }
 
+    /// Adds seats to a program (`seats`), blocks or unblocks some (`block`, `unblock`); needs a token
+    /// with the scope `programs:write`.
+    pub async fn change_seats(&self, seller: &Buyer, id: &str, verb: &str, body: &Value) -> Answer {
+        let request = self.post(&format!("/programs/{id}/{verb}"));
+        let request = request.bearer_auth(&seller.token).json(body);
+        let route = format!("POST /programs/{{id}}/{verb}");
+        self.send(&route, request).await
+    }
+
     /// Gets sums of API calls; needs a token with the scope `api-calls:read`. Example of `query`:
     /// `by=route,status`.
     pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {

@@ -106,6 +106,7 @@ impl App {
         let mut background = JoinSet::new();
         background.spawn(brokers.renew_login());
         background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
+        background.spawn(gate.link().clone().watch_write_guard());
         background.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
             background.spawn(follow(

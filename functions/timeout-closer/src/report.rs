@@ -61,13 +61,14 @@ pub struct SweepReport {
     pub closed: u64,
     /// Orders paid by a payment that had arrived before them.
     pub matched: u64,
-    /// Dirty rows by which the gate was settled.
+    /// Dirty rows by which the gate was settled: orders, and programs whose seats were changed.
     pub settled: u64,
     /// Rows that stay dirty: the gate is away, or does not hold the program.
     pub unsettled: u64,
     /// Orders that got a new timeout entry.
     pub rearmed: u64,
-    /// Orders whose seats differed between the gate and Postgres.
+    /// Orders whose seats differed between the gate and Postgres, and seats that only one of them
+    /// had, or had blocked.
     pub mended: u64,
     /// Counters of the gate (free seats, longest runs) that contradicted its seat map.
     pub recounted: u64,
@@ -91,6 +92,8 @@ pub struct SweepReport {
     pub given_up: u64,
     /// Refunds requested by this sweep, of payments that pay no order.
     pub refunds_requested: u64,
+    /// Replicas of a gate that takes writes without them.
+    pub unguarded: u64,
     /// Refunds that the provider has made.
     pub refunded: u64,
     /// Refunds that the provider has refused.
@@ -121,6 +124,7 @@ impl TickReport {
                 .count("SweepMatchedPayments", sweep.matched)
                 .count("SweepSettled", sweep.settled)
                 .count("SweepUnsettled", sweep.unsettled)
+                .count("GateWritesUnguarded", sweep.unguarded)
                 .count("SweepRearmed", sweep.rearmed)
                 .count("SweepMended", sweep.mended)
                 .count("SweepRecounted", sweep.recounted)

@@ -101,7 +101,7 @@ impl Gate {
     }
 
     /// The seats of a category row by row, one byte for each seat (`0` free, `1` taken, `2`
-    /// blocked); `None` if it is not installed.
+    /// blocked, `4` taken, and blocked as soon as it is freed); `None` if it is not installed.
     pub async fn seat_map(
         &self,
         program: ProgramRef,

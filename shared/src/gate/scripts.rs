@@ -12,6 +12,7 @@ const FRAGMENTS: [(&str, &str); 12] = [
     ("gate/earlier", include_str!("lua/earlier.lua")),
     ("gate/idems", include_str!("lua/idems.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
+    ("gate/layouts", include_str!("lua/layouts.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/terms", include_str!("lua/terms.lua")),
     ("gate/many", include_str!("lua/many.lua")),
@@ -32,6 +33,8 @@ redis_link::scripts! {
     INSTALL_MERGE = "install_merge";
     INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
+    INSTALL_GROW = "install_grow";
+    BLOCK = "block";
     LOOK = "look";
     RESERVATION = "reservation_read";
     AUDIT = "audit";

@@ -14,7 +14,7 @@ use crate::protection::statement;
 const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order. A released migration is never changed.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     migration(1, "sale", include_str!("migrations/0001_sale.sql")),
     migration(2, "outbox", include_str!("migrations/0002_outbox.sql")),
     migration(
@@ -32,6 +32,11 @@ const MIGRATIONS: [Migration; 12] = [
     migration(7, "payments", include_str!("migrations/0007_payments.sql")),
     migration(8, "sweep", include_str!("migrations/0008_sweep.sql")),
     migration(9, "refunds", include_str!("migrations/0009_refunds.sql")),
+    migration(
+        10,
+        "blocked_seats",
+        include_str!("migrations/0010_blocked_seats.sql"),
+    ),
     migration(
         11,
         "waiting_room",

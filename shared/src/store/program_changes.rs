@@ -177,7 +177,7 @@ async fn update_categories(
 }
 
 /// Adds the change to the outbox and reads the changed program.
-async fn noted(
+pub(super) async fn noted(
     tx: &mut BoundedConnection,
     id: ProgramId,
     version: ProgramVersion,

@@ -22,6 +22,8 @@ mod model;
 mod moving;
 mod orders;
 mod outage;
+mod program_seats;
+mod replicas;
 mod reserve;
 mod room;
 mod server_change;

@@ -132,6 +132,8 @@ pub(crate) struct Tables {
     pub payments: Vec<Payment>,
     pub refunds: Vec<Refund>,
     pub parked: Vec<Parked>,
+    /// Seats that are not for sale, by program.
+    pub blocked: BTreeSet<(String, i64)>,
     /// Committed orders by which the gate is not settled.
     pub unsettled: Vec<String>,
 }
@@ -262,6 +264,10 @@ async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
         })
     })
     .await?;
+    let blocked = rows(db, include_str!("sql/blocked_seats.sql"), |r| {
+        Ok((r.try_get("program")?, r.try_get("seat")?))
+    })
+    .await?;
     let unsettled = rows(db, include_str!("sql/unsettled.sql"), |r| {
         r.try_get("number")
     })
@@ -273,6 +279,7 @@ async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
         payments,
         refunds,
         parked,
+        blocked: blocked.into_iter().collect(),
         unsettled,
     })
 }

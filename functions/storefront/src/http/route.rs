@@ -17,6 +17,14 @@ pub enum Route {
     ResumeSale(String),
     /// `GET /programs/{id}/seats`
     Seats(String),
+    /// `POST /programs/{id}/seats`
+    AddSeats(String),
+    /// `POST /programs/{id}/block`
+    BlockSeats(String),
+    /// `POST /programs/{id}/unblock`
+    UnblockSeats(String),
+    /// `GET /programs/{id}/blocked`
+    BlockedSeats(String),
     /// `POST /programs/{id}/orders`
     CreateOrder(String),
     /// `POST /programs/{id}/waiting-room`
@@ -76,6 +84,10 @@ const ROUTES: [Row; Route::COUNT] = [
     ("POST", "/programs/{id}/stop", Route::StopSale),
     ("POST", "/programs/{id}/resume", Route::ResumeSale),
     ("GET", "/programs/{id}/seats", Route::Seats),
+    ("POST", "/programs/{id}/seats", Route::AddSeats),
+    ("POST", "/programs/{id}/block", Route::BlockSeats),
+    ("POST", "/programs/{id}/unblock", Route::UnblockSeats),
+    ("GET", "/programs/{id}/blocked", Route::BlockedSeats),
     ("POST", "/programs/{id}/orders", Route::CreateOrder),
     ("GET", "/orders/{number}", Route::Order),
     ("GET", "/programs/{id}/waiting-room", Route::RoomPlace),
@@ -103,7 +115,7 @@ const ROUTES: [Row; Route::COUNT] = [
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 29;
+    pub const COUNT: usize = 33;
 
     /// Finds the route and its path in template.yaml, which is the same for every order and
     /// program. `path` excludes the stage.
@@ -146,6 +158,10 @@ impl Route {
             | Self::StopSale(_)
             | Self::ResumeSale(_)
             | Self::SwitchRoom(_)
+            | Self::AddSeats(_)
+            | Self::BlockSeats(_)
+            | Self::UnblockSeats(_)
+            | Self::BlockedSeats(_)
             | Self::Payments
             | Self::RefundedPayment(_)
             | Self::AssignPayment(_)
@@ -173,6 +189,7 @@ impl Route {
             Self::Seats(_) => &["category"],
             Self::CreateOrder(_) => &["wait"],
             Self::RoomPlace(_) => &["ticket"],
+            Self::BlockedSeats(_) => &["after", "limit"],
             Self::Orders => &["before", "limit"],
             Self::Payments => &["after", "limit", "order", "reference", "state"],
             Self::Refunds => &["after", "limit", "order", "state"],
@@ -230,6 +247,15 @@ mod tests {
             route("GET", "/programs/7/seats"),
             Ok(Route::Seats("7".into()))
         );
+        for (method, verb, of) in [
+            ("POST", "seats", Route::AddSeats as fn(String) -> Route),
+            ("POST", "block", Route::BlockSeats),
+            ("POST", "unblock", Route::UnblockSeats),
+            ("GET", "blocked", Route::BlockedSeats),
+        ] {
+            let path = format!("/programs/7/{verb}");
+            assert_eq!(route(method, &path), Ok(of("7".into())));
+        }
         assert_eq!(
             route("POST", "/programs/7/orders"),
             Ok(Route::CreateOrder("7".into()))
@@ -318,6 +344,10 @@ mod tests {
             ("POST", "/programs/{id}/stop"),
             ("POST", "/programs/{id}/resume"),
             ("GET", "/programs/{id}/seats"),
+            ("POST", "/programs/{id}/seats"),
+            ("POST", "/programs/{id}/block"),
+            ("POST", "/programs/{id}/unblock"),
+            ("GET", "/programs/{id}/blocked"),
             ("POST", "/programs/{id}/orders"),
             ("GET", "/programs/{id}/waiting-room"),
             ("POST", "/programs/{id}/waiting-room"),

@@ -49,17 +49,18 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
     let changed = app.store.update_program(program, body.version, &change);
     match changed.await? {
         Changed::Done(program) => Ok(done(app, &program, call).await),
-        Changed::VersionDiffers(version) => {
-            let detail = format!(
-                "the program has version {version} now; get it, and send the change with that \
-                 version"
-            );
-            let title = "Another request has changed the program";
-            Err(Problem::conflict("version_conflict", title, detail).with("version", version.get()))
-        }
+        Changed::VersionDiffers(version) => Err(version_conflict(version)),
         Changed::NoSuchCategory(no) => Err(no_such_category(no)),
         Changed::NoSuchProgram => Err(missing(id)),
     }
+}
+
+pub(super) fn version_conflict(version: ProgramVersion) -> Problem {
+    let detail = format!(
+        "the program has version {version} now; get it, and send the change with that version"
+    );
+    let title = "Another request has changed the program";
+    Problem::conflict("version_conflict", title, detail).with("version", version.get())
 }
 
 /// `POST /programs/{id}/stop` and `/resume`. They take no version, so that a sale can always be
@@ -109,7 +110,7 @@ async fn done(app: &App, program: &Program, call: &Call) -> Reply {
     reply(app, program).await
 }
 
-async fn reply(app: &App, program: &Program) -> Reply {
+pub(super) async fn reply(app: &App, program: &Program) -> Reply {
     let open = availability(app, program).await.unwrap_or_default();
     Reply::ok(view::program(program, open.as_ref()))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::gate::Availability;
 use shared::sale::{Category, Program};
 
-/// The seats of each row: `.` free, `x` held, `#` sold.
+/// The seats of each row: `.` free, `x` taken, `#` blocked.
 pub(super) fn rows(rows: &[Vec<u8>]) -> Vec<String> {
     let text = |row: &Vec<u8>| row.iter().map(|seat| symbol(*seat)).collect();
     rows.iter().map(text).collect()
@@ -13,7 +13,7 @@ pub(super) fn rows(rows: &[Vec<u8>]) -> Vec<String> {
 const fn symbol(seat: u8) -> char {
     match seat {
         b'0' => '.',
-        b'1' => 'x',
+        b'1' | b'4' => 'x',
         _ => '#',
     }
 }

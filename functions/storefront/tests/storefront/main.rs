@@ -25,6 +25,8 @@ mod publish;
 mod rebuild;
 mod rebuilt_keys;
 mod refunds;
+mod replicas;
+mod seats;
 mod settings;
 mod support;
 mod topics;

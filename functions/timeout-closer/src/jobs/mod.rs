@@ -11,7 +11,9 @@
 //! | `expired_row_cleaner` | sweep | deletes rows that are older than their retention |
 //! | `refund_sender` | sweep | sends refunds to the payment provider |
 //! | `backlog_reporter` | sweep | counts what waits for an operator, another process or time |
+//! | `write_guard_checker` | sweep | checks that the gate takes no writes without its replicas |
 //! | `dirty_order_reconciler` | sweep | settles the gate by rows whose last change it may lack |
+//! | `program_seat_settler` | sweep | brings added, blocked and unblocked seats into the gate |
 //! | `buyer_ticket_auditor` | sweep | compares buyers' ticket counts with the orders counted |
 //! | `seat_map_auditor` | sweep | compares the seat maps with Postgres, a part at a time |
 
@@ -25,8 +27,10 @@ mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
 mod payment_matcher;
+mod program_seat_settler;
 mod refund_sender;
 mod seat_map_auditor;
+mod write_guard_checker;
 
 use std::time::Instant;
 
@@ -79,7 +83,9 @@ impl Sweep<'_> {
             return outcome.and(Err(error.into()));
         }
         if !removed(Protection::Sweep) {
+            outcome = outcome.and(write_guard_checker::run(self).await);
             outcome = outcome.and(dirty_order_reconciler::run(self).await);
+            outcome = outcome.and(program_seat_settler::run(self).await);
         }
         if !removed(Protection::Audit) {
             outcome = outcome.and(buyer_ticket_auditor::run(self).await);

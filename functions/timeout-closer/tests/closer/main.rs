@@ -10,6 +10,7 @@ mod lost;
 mod many;
 mod orders;
 mod outage;
+mod program_seats;
 mod provider;
 mod publishing;
 mod refunds;

@@ -45,6 +45,11 @@ pub(crate) enum Operation {
         row: Option<u32>,
         late: bool,
     },
+    Block {
+        first: u32,
+        count: u32,
+        to: bool,
+    },
     Refill,
 }
 
@@ -138,8 +143,15 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
         row,
         late,
     });
+    let block = (
+        prop::sample::select(vec![0_u32, 5, 21, 515, 2015, 4515]),
+        1_u32..9,
+        any::<bool>(),
+    )
+        .prop_map(|(first, count, to)| Operation::Block { first, count, to });
     prop_oneof![
         8 => reserve,
+        2 => block,
         3 => accept,
         2 => abandon,
         3 => live,

@@ -1,5 +1,6 @@
 //! The checks: pure comparisons of client logs, Postgres and Redis.
 
+mod blocked;
 mod leftovers;
 mod money;
 mod orders;
@@ -86,6 +87,7 @@ pub(crate) fn all(evidence: &Evidence) -> Vec<Check> {
             seats::held_by_live_orders(evidence),
             seats::live_orders_hold(evidence),
             seats::tickets_match(evidence),
+            blocked::same_in_both(evidence),
             orders::all_final(evidence),
             money::none_unmatched(evidence),
             refunds::all_ended(evidence),

@@ -7,7 +7,8 @@ use crate::gate::Hall;
 use crate::tables::{Category, Order, Program};
 
 const FREE: u8 = b'0';
-const TAKEN: u8 = b'1';
+/// The second one is blocked as soon as its order frees it.
+const TAKEN: [u8; 2] = [b'1', b'4'];
 /// The letter of a chunk without a free seat; each seat of its longest run adds one.
 const LONGEST_NONE: u8 = b'A';
 /// Seats of one order at most: longer runs have its letter.
@@ -160,7 +161,7 @@ fn category_agrees(
         }));
         for (seat, byte) in (first..).zip(bytes) {
             let has_owner = owned.remove(&seat);
-            check.look(match (*byte == TAKEN, has_owner) {
+            check.look(match (TAKEN.contains(byte), has_owner) {
                 (true, false) => Some(format!("{place} seat {seat} is taken, but has no owner")),
                 (false, true) => Some(format!(
                     "{place} seat {seat} has an owner, but reads {:?}",

@@ -101,6 +101,30 @@ async fn finds_an_unowned_seat_and_a_wrong_count() -> Result<()> {
 }
 
 #[tokio::test]
+async fn finds_a_seat_that_only_redis_or_postgresql_blocks() -> Result<()> {
+    let promise = "Redis blocks the seats that PostgreSQL blocks";
+    for (sql, detail) in [
+        (
+            "DELETE FROM blocked_seats WHERE seat = 7",
+            "seat 7 is blocked in Redis, but not",
+        ),
+        (
+            "DELETE FROM blocked_seats WHERE seat = 2",
+            "seat 2 is blocked in Redis, but not",
+        ),
+        (
+            "INSERT INTO blocked_seats VALUES (7, 5)",
+            "seat 5 is blocked in PostgreSQL, but not",
+        ),
+    ] {
+        let sale = SaleFixture::clean().await?;
+        sale.sql(sql).await?;
+        must_find(sale, promise, detail).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn finds_a_sold_seat_free_in_redis() -> Result<()> {
     let mut sale = SaleFixture::clean().await?;
     sale.redis("HDEL", "program:7:owner", &["2"]).await?;

@@ -53,11 +53,11 @@ impl SaleFixture {
     async fn fill_gate(&mut self) -> Result<()> {
         let a = format!("101:{}", "a1".repeat(16));
         let b = format!("102:{}", "b2".repeat(16));
-        self.redis("HSET", "program:7:head", &["state", "open", "free:0", "5"])
+        self.redis("HSET", "program:7:head", &["state", "open", "free:0", "4"])
             .await?;
-        self.redis("SET", "program:7:seats:0:0", &["11100000"])
+        self.redis("SET", "program:7:seats:0:0", &["11400002"])
             .await?;
-        self.redis("SET", "program:7:longest:0", &["E"]).await?;
+        self.redis("SET", "program:7:longest:0", &["D"]).await?;
         self.redis("HSET", "program:7:owner", &["0", &a, "1", &a, "2", &b])
             .await?;
         self.redis("HSET", "program:7:user:ann", &["101", "2"])

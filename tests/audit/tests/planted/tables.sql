@@ -6,6 +6,7 @@ CREATE TABLE orders (
     amount_cents bigint, idempotency_key text, status text, dirty boolean
 );
 CREATE TABLE order_seats (program bigint, seat int, order_number bigint);
+CREATE TABLE blocked_seats (program bigint, seat int);
 CREATE TABLE payments (
     id bigint GENERATED ALWAYS AS IDENTITY, reference text, order_number bigint, amount_cents bigint,
     status text, refund_cents bigint NOT NULL DEFAULT 0, refunded_cents bigint NOT NULL DEFAULT 0,

@@ -14,6 +14,7 @@ mod parked;
 mod payments;
 mod poison;
 mod rotation;
+mod seats;
 mod servers;
 mod traces;
 mod waiting;
