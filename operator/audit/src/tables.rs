@@ -1,11 +1,6 @@
-//! Postgres, the source of truth: reads every table that the checks need in one snapshot.
+//! The rows of Postgres, the source of truth, that the checks need. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-use anyhow::{Context, Result};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{PgConnection, Row};
 
 /// A category of a program and the shape of its seat map.
 #[derive(Debug, Clone)]
@@ -68,6 +63,11 @@ impl Order {
             self.status.as_str(),
             "paid" | "refunded" | "cancelled" | "closed" | "rejected" | "void"
         )
+    }
+
+    /// Whether its amount is price times seats. A fence has no amount.
+    pub(crate) fn costs_its_seats(&self) -> bool {
+        !self.was_stored() || self.amount_cents == self.unit_price_cents * self.seats.len() as i64
     }
 
     /// Whether the order was stored, neither fenced nor rejected.
@@ -133,12 +133,19 @@ pub(crate) struct Tables {
     pub refunds: Vec<Refund>,
     pub parked: Vec<Parked>,
     /// Committed orders by which the gate is not settled.
-    pub unsettled: Vec<String>,
+    pub unsettled: BTreeSet<String>,
+    /// Orders that have ended, were compared while they were read, and are not kept.
+    pub ended: usize,
 }
 
 impl Tables {
     pub(crate) fn live(&self) -> impl Iterator<Item = &Order> {
         self.orders.values().filter(|o| o.live())
+    }
+
+    /// Number of orders that were read.
+    pub(crate) fn stored_orders(&self) -> usize {
+        self.orders.len() + self.ended
     }
 
     /// The row of a payment, by the order that the provider named. Several payments may share a reference.
@@ -156,132 +163,4 @@ impl Tables {
     pub(crate) fn order_keys(&self) -> BTreeSet<&str> {
         self.orders.keys().map(String::as_str).collect()
     }
-}
-
-/// Reads the environment's schema in one read-only snapshot.
-pub(crate) async fn read(server: PgConnectOptions, env: &str) -> Result<Tables> {
-    let schema = env.replace('-', "_");
-    let options = server.options([("search_path", &schema)]);
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options);
-    let pool = pool.await.context("PostgreSQL does not answer")?;
-    let mut snapshot = pool
-        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await?;
-    let tables = read_tables(&mut snapshot).await;
-    tables.with_context(|| {
-        format!(
-            "the tables of schema {schema:?} cannot be read; has environment {env:?} been migrated?"
-        )
-    })
-}
-
-async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
-    let mut programs = rows(db, include_str!("sql/programs.sql"), |r| {
-        Ok(Program {
-            id: r.try_get("id")?,
-            shard: r.try_get("shard")?,
-            user_limit: r.try_get("user_limit")?,
-            categories: vec![],
-        })
-    })
-    .await?;
-    let categories = rows(db, include_str!("sql/categories.sql"), |r| {
-        let category = Category {
-            no: r.try_get("no")?,
-            first_seat: r.try_get("first_seat")?,
-            rows: r.try_get("rows")?,
-            row_len: r.try_get("row_len")?,
-        };
-        Ok((r.try_get::<String, _>("program")?, category))
-    })
-    .await?;
-    for (program, category) in categories {
-        programs
-            .iter_mut()
-            .filter(|p| p.id == program)
-            .for_each(|p| p.categories.push(category.clone()));
-    }
-    let orders = rows(db, include_str!("sql/orders.sql"), |r| {
-        Ok(Order {
-            number: r.try_get("number")?,
-            nonce: r.try_get("nonce")?,
-            user: r.try_get("user_id")?,
-            program: r.try_get("program")?,
-            seats: r.try_get("seats")?,
-            unit_price_cents: r.try_get("unit_price_cents")?,
-            amount_cents: r.try_get("amount_cents")?,
-            key: r.try_get("idempotency_key")?,
-            status: r.try_get("status")?,
-            dirty: r.try_get("dirty")?,
-        })
-    })
-    .await?;
-    let seats = rows(db, include_str!("sql/order_seats.sql"), |r| {
-        Ok(SeatRow {
-            program: r.try_get("program")?,
-            seat: r.try_get("seat")?,
-            order: r.try_get("order_number")?,
-        })
-    })
-    .await?;
-    let payments = rows(db, include_str!("sql/payments.sql"), |r| {
-        Ok(Payment {
-            reference: r.try_get("reference")?,
-            order: r.try_get("order_number")?,
-            reported: r.try_get("reported")?,
-            amount_cents: r.try_get("amount_cents")?,
-            status: r.try_get("status")?,
-            claimed_cents: r.try_get("claimed")?,
-            refunded_cents: r.try_get("refunded")?,
-            by_operator: r.try_get("by_operator")?,
-            pays: r.try_get("pays")?,
-        })
-    })
-    .await?;
-    let refunds = rows(db, include_str!("sql/refunds.sql"), |r| {
-        Ok(Refund {
-            id: r.try_get("id")?,
-            payment: (
-                r.try_get("reference")?,
-                r.try_get("reported")?,
-                r.try_get("payment_cents")?,
-            ),
-            amount_cents: r.try_get("amount_cents")?,
-            state: r.try_get("state")?,
-            by_operator: r.try_get("by_operator")?,
-        })
-    })
-    .await?;
-    let parked = rows(db, include_str!("sql/parked.sql"), |r| {
-        Ok(Parked {
-            place: r.try_get("place")?,
-            reason: r.try_get("reason")?,
-        })
-    })
-    .await?;
-    let unsettled = rows(db, include_str!("sql/unsettled.sql"), |r| {
-        r.try_get("number")
-    })
-    .await?;
-    Ok(Tables {
-        programs,
-        orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
-        seats,
-        payments,
-        refunds,
-        parked,
-        unsettled,
-    })
-}
-
-async fn rows<T>(
-    db: &mut PgConnection,
-    sql: &'static str,
-    read: impl Fn(PgRow) -> Result<T, sqlx::Error>,
-) -> Result<Vec<T>> {
-    let rows = sqlx::query(sql).fetch_all(db).await?;
-    Ok(rows.into_iter().map(read).collect::<Result<_, _>>()?)
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Evidence};
+use crate::finding::{everything, order, payment as about};
+use crate::invariant;
 use crate::tables::Payment;
 
 fn to_give_back(payment: &Payment) -> bool {
@@ -16,10 +18,7 @@ fn to_give_back(payment: &Payment) -> bool {
 /// A paid order has one applied payment of its amount, any other order none. Amounts are price
 /// times seats.
 pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
-    let mut check = Check::new(
-        "money",
-        "a paid order has one payment of its amount, any other none",
-    );
+    let mut check = Check::new(invariant::PAID_EXACTLY);
     let mut applied: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for payment in evidence.tables.payments.iter().filter(|p| p.pays) {
         applied
@@ -28,35 +27,34 @@ pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
             .push(payment.amount_cents);
         let known = evidence.tables.orders.contains_key(&payment.order);
         check.look((!known).then(|| {
-            format!(
+            about(&payment.reference, &payment.order).found(format!(
                 "payment {} is applied to order {}, which does not exist",
                 payment.reference, payment.order
-            )
+            ))
         }));
     }
-    for order in evidence.tables.orders.values() {
-        let payments = applied.remove(order.number.as_str()).unwrap_or_default();
-        let expected: &[i64] = if order.was_paid() {
-            &[order.amount_cents]
+    check.looked_at += 2 * evidence.tables.ended;
+    for row in evidence.tables.orders.values() {
+        let payments = applied.remove(row.number.as_str()).unwrap_or_default();
+        let expected: &[i64] = if row.was_paid() {
+            &[row.amount_cents]
         } else {
             &[]
         };
-        let amount_right = !order.was_stored()
-            || order.amount_cents == order.unit_price_cents * order.seats.len() as i64;
         check.look((payments != expected).then(|| {
-            format!(
+            order(&row.number).found(format!(
                 "order {} is {}, costs {}, applied payments {payments:?}",
-                order.number, order.status, order.amount_cents
-            )
+                row.number, row.status, row.amount_cents
+            ))
         }));
-        check.look((!amount_right).then(|| {
-            format!(
+        check.look((!row.costs_its_seats()).then(|| {
+            order(&row.number).found(format!(
                 "order {} costs {}, but {} seats at {}",
-                order.number,
-                order.amount_cents,
-                order.seats.len(),
-                order.unit_price_cents
-            )
+                row.number,
+                row.amount_cents,
+                row.seats.len(),
+                row.unit_price_cents
+            ))
         }));
     }
     check
@@ -64,7 +62,7 @@ pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
 
 /// Every answered payment is a row with the same order and amount, and every row was answered.
 pub(super) fn payments_kept(evidence: &Evidence) -> Check {
-    let mut check = Check::new("money", "every payment made is on record, and no other");
+    let mut check = Check::new(invariant::PAYMENTS_KEPT);
     let mut made = BTreeSet::new();
     for payment in evidence.log.payments() {
         made.insert((
@@ -84,23 +82,26 @@ pub(super) fn payments_kept(evidence: &Evidence) -> Check {
             .payments
             .iter()
             .find(|row| row.reference == *reference);
-        check.look(kept.is_none().then(|| match another {
-            None => format!("payment {reference} of {amount} for order {order} is lost"),
-            Some(row) => {
-                let its_amount = row.amount_cents;
-                let its_order = &row.order;
-                format!(
-                    "payment {reference} of {amount} for order {order} is on record as \
-                    {its_amount} for {its_order}"
-                )
-            }
+        check.look(kept.is_none().then(|| {
+            let text = match another {
+                None => format!("payment {reference} of {amount} for order {order} is lost"),
+                Some(row) => {
+                    let its_amount = row.amount_cents;
+                    let its_order = &row.order;
+                    format!(
+                        "payment {reference} of {amount} for order {order} is on record as \
+                        {its_amount} for {its_order}"
+                    )
+                }
+            };
+            about(reference, order).found(text)
         }));
         let pays = payment.reused() && kept.is_some_and(|row| !to_give_back(row));
         check.look(pays.then(|| {
-            format!(
+            about(reference, order).found(format!(
                 "payment {reference} of {amount} for order {order} was refused \
                 and is not to be refunded"
-            )
+            ))
         }));
     }
     let numbers = evidence.tables.order_keys();
@@ -112,17 +113,17 @@ pub(super) fn payments_kept(evidence: &Evidence) -> Check {
         let known = made.contains(&(row.reference.as_str(), reported, row.amount_cents))
             || (numbers.contains(row.order.as_str()) && !ours);
         check.look((!known).then(|| {
-            format!(
+            about(&row.reference, &row.order).found(format!(
                 "payment {} for order {} is in no client log",
                 row.reference, row.order
-            )
+            ))
         }));
     }
     check
 }
 
 pub(super) fn paid_stays_paid(evidence: &Evidence) -> Check {
-    let mut check = Check::new("money", "no paid order was closed");
+    let mut check = Check::new(invariant::PAID_STAYS);
     for number in evidence.log.answered_paid() {
         let status = evidence
             .tables
@@ -130,14 +131,17 @@ pub(super) fn paid_stays_paid(evidence: &Evidence) -> Check {
             .get(number)
             .map_or("lost", |o| o.status.as_str());
         let paid = matches!(status, "paid" | "refunding" | "refunded");
-        check.look((!paid).then(|| format!("order {number} was paid and is {status}")));
+        check.look(
+            (!paid)
+                .then(|| order(number).found(format!("order {number} was paid and is {status}"))),
+        );
     }
     check
 }
 
 /// Sums: paid orders + to be refunded = all payments. Payments answered as applied are applied.
 pub(super) fn adds_up(evidence: &Evidence) -> Check {
-    let mut check = Check::new("money", "money adds up");
+    let mut check = Check::new(invariant::ADDS_UP);
     let orders: i64 = evidence
         .tables
         .orders
@@ -152,14 +156,14 @@ pub(super) fn adds_up(evidence: &Evidence) -> Check {
         .map(|p| p.amount_cents)
         .sum();
     let all: i64 = rows().map(|p| p.amount_cents).sum();
-    check.look(
-        (orders != applied)
-            .then(|| format!("paid orders cost {orders} cents, applied payments are {applied}")),
-    );
-    check.look(
-        (applied + back != all)
-            .then(|| format!("{all} cents on record, {applied} applied, {back} to give back")),
-    );
+    check.look((orders != applied).then(|| {
+        let text = format!("paid orders cost {orders} cents, applied payments are {applied}");
+        everything().found(text)
+    }));
+    check.look((applied + back != all).then(|| {
+        let text = format!("{all} cents on record, {applied} applied, {back} to give back");
+        everything().found(text)
+    }));
     for payment in evidence
         .log
         .payments()
@@ -170,26 +174,26 @@ pub(super) fn adds_up(evidence: &Evidence) -> Check {
             .payment(&payment.reference, &payment.order, payment.amount_cents);
         let status = row.map_or("lost", |p| p.status.as_str());
         check.look((!row.is_some_and(|p| p.pays)).then(|| {
-            format!(
+            about(&payment.reference, &payment.order).found(format!(
                 "payment {} was answered as applied and is {status}",
                 payment.reference
-            )
+            ))
         }));
     }
     check
 }
 
-/// After the run a payment waits only for an order that was never stored.
+/// A payment waits only for an order that was never stored.
 pub(super) fn none_unmatched(evidence: &Evidence) -> Check {
-    let mut check = Check::new("money", "no payment still waits for an order that exists");
+    let mut check = Check::new(invariant::UNMATCHED);
     for payment in &evidence.tables.payments {
         let waits =
             payment.status == "unmatched" && evidence.tables.orders.contains_key(&payment.order);
         check.look(waits.then(|| {
-            format!(
+            about(&payment.reference, &payment.order).found(format!(
                 "payment {} for order {} is unmatched",
                 payment.reference, payment.order
-            )
+            ))
         }));
     }
     check

@@ -3,28 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Evidence};
+use crate::finding::{Subject, order, program};
+use crate::invariant;
 use crate::log::Ordered;
 
 /// (user, program, key): the scope of an Idempotency-Key.
 type Scope<'a> = (&'a str, &'a str, &'a str);
 
 pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
-    let mut check = Check::new(
-        "orders",
-        "every accepted order is stored as it was answered",
-    );
+    let mut check = Check::new(invariant::STORED);
     for event in evidence.log.orders() {
         let Some(number) = event.accepted() else {
             continue;
         };
         let Some(row) = evidence.tables.orders.get(number) else {
             // While the run continues, the order may still be in Kafka.
-            check.look(
-                evidence
-                    .bounds
-                    .over
-                    .then(|| format!("order {number} of {} was accepted and is lost", event.user)),
-            );
+            check.look(evidence.bounds.over.then(|| {
+                let text = format!("order {number} of {} was accepted and is lost", event.user);
+                order(number).found(text)
+            }));
             continue;
         };
         // A void fence has number and nonce. The rest may be missing.
@@ -35,7 +32,7 @@ pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
             !row.was_stored() || event.amount_cents.is_none_or(|a| a == row.amount_cents);
         let same = same_buyer && same_program && same_seats && same_money;
         check.look((!same).then(|| {
-            format!(
+            order(number).found(format!(
                 "order {number}: answered {} program {} seats {:?} for {:?}; stored {:?} {:?} {:?} \
                     for {}",
                 event.user,
@@ -46,7 +43,7 @@ pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
                 row.program,
                 row.seats,
                 row.amount_cents
-            )
+            ))
         }));
     }
     check
@@ -54,7 +51,7 @@ pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
 
 /// An accepted order is stored: neither fenced, unless its buyer cancelled it before, nor rejected.
 pub(super) fn not_dropped(evidence: &Evidence) -> Check {
-    let mut check = Check::new("orders", "no accepted order was dropped afterwards");
+    let mut check = Check::new(invariant::DROPPED);
     let cancelled = evidence.log.cancelled();
     let accepted: BTreeSet<&str> = evidence
         .log
@@ -70,17 +67,16 @@ pub(super) fn not_dropped(evidence: &Evidence) -> Check {
             "rejected" => evidence.bounds.allow_rejected,
             _ => true,
         };
-        check.look((!fine).then(|| format!("order {number} was accepted, then {}", row.status)));
+        check.look((!fine).then(|| {
+            order(number).found(format!("order {number} was accepted, then {}", row.status))
+        }));
     }
     check
 }
 
 /// A request that was answered as failed left no order. Answers with an unknown result are exempt.
 pub(super) fn failed_means_failed(evidence: &Evidence) -> Check {
-    let mut check = Check::new(
-        "orders",
-        "no order exists whose request was answered as failed",
-    );
+    let mut check = Check::new(invariant::FAILED);
     let accepted: BTreeSet<&str> = evidence
         .log
         .orders()
@@ -101,17 +97,17 @@ pub(super) fn failed_means_failed(evidence: &Evidence) -> Check {
         let known = accepted.contains(row.number.as_str())
             || open.contains(&(user, program, row.key.as_deref()));
         check.look((!known).then(|| {
-            format!(
+            order(&row.number).found(format!(
                 "order {} of {user} is {}, but no answer to {user} names it",
                 row.number, row.status
-            )
+            ))
         }));
     }
     check
 }
 
 pub(super) fn one_key_one_order(evidence: &Evidence) -> Check {
-    let mut check = Check::new("orders", "one idempotency key makes one order");
+    let mut check = Check::new(invariant::KEYS);
     let mut orders: BTreeMap<Scope<'_>, BTreeSet<&str>> = BTreeMap::new();
     let told = evidence.log.orders().filter_map(|e| {
         Some((
@@ -136,41 +132,46 @@ pub(super) fn one_key_one_order(evidence: &Evidence) -> Check {
             set.insert(number);
         }
     }
-    for ((user, _, key), numbers) in orders {
-        check.look((numbers.len() > 1).then(|| format!("{user} key {key}: orders {numbers:?}")));
+    for ((user, at, key), numbers) in orders {
+        check.look((numbers.len() > 1).then(|| {
+            let text = format!("{user} key {key}: orders {numbers:?}");
+            let subject = Subject {
+                order: numbers.last().map(|number| (*number).to_owned()),
+                ..program(at).user(user)
+            };
+            subject.found(text)
+        }));
     }
     check
 }
 
 pub(super) fn limits_kept(evidence: &Evidence) -> Check {
-    let mut check = Check::new("orders", "no buyer has more tickets than the limit");
+    let mut check = Check::new(invariant::LIMITS);
     let mut tickets: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for order in evidence.tables.live() {
         if let (Some(program), Some(user)) = (order.program.as_deref(), order.user.as_deref()) {
             *tickets.entry((program, user)).or_default() += order.seats.len();
         }
     }
-    for ((program, user), n) in tickets {
-        let limit = evidence
-            .tables
-            .programs
-            .iter()
-            .find(|p| p.id == program)
-            .map_or(0, |p| p.user_limit);
-        check.look(
-            (n as i64 > limit)
-                .then(|| format!("program {program}: {user} has {n} tickets, limit {limit}")),
-        );
+    let limits = evidence.tables.programs.iter();
+    let limits: BTreeMap<&str, i64> = limits.map(|p| (p.id.as_str(), p.user_limit)).collect();
+    for ((id, user), n) in tickets {
+        let limit = limits.get(id).copied().unwrap_or(0);
+        check.look((n as i64 > limit).then(|| {
+            let text = format!("program {id}: {user} has {n} tickets, limit {limit}");
+            program(id).user(user).found(text)
+        }));
     }
     check
 }
 
 pub(super) fn all_final(evidence: &Evidence) -> Check {
-    let mut check = Check::new("orders", "every order is in a final state");
+    let mut check = Check::new(invariant::FINAL);
+    check.looked_at = evidence.tables.ended;
     for row in evidence.tables.orders.values() {
-        check.look(
-            (!row.is_final()).then(|| format!("order {} is still {}", row.number, row.status)),
-        );
+        check.look((!row.is_final()).then(|| {
+            order(&row.number).found(format!("order {} is still {}", row.number, row.status))
+        }));
     }
     check
 }

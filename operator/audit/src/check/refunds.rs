@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Evidence};
+use crate::finding::{Subject, order as of_order, payment as about};
+use crate::invariant;
 
 /// A payment as the provider knows it: reference, order, amount.
 type Known<'a> = (&'a str, &'a str, i64);
@@ -10,10 +12,7 @@ type Known<'a> = (&'a str, &'a str, i64);
 /// The sums in a payment are those of its refunds, and never more than its amount. Its order is
 /// `refunding` if they claim all that paid it, and `refunded` if all of it is refunded.
 pub(super) fn sums_agree(evidence: &Evidence) -> Check {
-    let mut check = Check::new(
-        "money",
-        "refunds are within what was paid, orders agree with them",
-    );
+    let mut check = Check::new(invariant::REFUNDS_SUM);
     let mut sums: BTreeMap<Known, (i64, i64)> = BTreeMap::new();
     for refund in &evidence.tables.refunds {
         let (reference, order, amount) = &refund.payment;
@@ -32,19 +31,21 @@ pub(super) fn sums_agree(evidence: &Evidence) -> Check {
         // A payment that an operator returned by hand needs no refund.
         let by_hand = row.by_operator && sum.is_none();
         check.look((found != (claimed, refunded) && !by_hand).then(|| {
-            format!(
+            about(reference, &row.order).found(format!(
                 "payment {reference} says {found:?} claimed and refunded, its refunds are \
                  {claimed} and {refunded}"
-            )
+            ))
         }));
         check.look((claimed > row.amount_cents).then(|| {
             let amount = row.amount_cents;
-            format!("payment {reference} of {amount} has refunds of {claimed}")
+            let text = format!("payment {reference} of {amount} has refunds of {claimed}");
+            about(reference, &row.order).found(text)
         }));
         let whole = row.amount_cents > 0 && refunded == row.amount_cents;
         check.look((whole && row.status != "refunded").then(|| {
             let status = &row.status;
-            format!("payment {reference} is returned and is {status}")
+            let text = format!("payment {reference} is returned and is {status}");
+            about(reference, &row.order).found(text)
         }));
         let order = evidence.tables.orders.get(&row.order);
         let Some(order) = order.filter(|_| row.pays && row.amount_cents > 0) else {
@@ -57,7 +58,8 @@ pub(super) fn sums_agree(evidence: &Evidence) -> Check {
         };
         check.look((order.status != expected).then(|| {
             let (number, status) = (&order.number, &order.status);
-            format!("order {number} is {status}, its refunds make it {expected}")
+            let text = format!("order {number} is {status}, its refunds make it {expected}");
+            of_order(number).found(text)
         }));
     }
     check
@@ -66,15 +68,15 @@ pub(super) fn sums_agree(evidence: &Evidence) -> Check {
 /// The provider and the tables say the same: it returned each refund once, and nothing else. Before
 /// the run is over it may have returned more than is recorded.
 pub(super) fn returned_once(evidence: &Evidence) -> Check {
-    let mut check = Check::new(
-        "money",
-        "the provider returned each refund once, and nothing else",
-    );
+    let mut check = Check::new(invariant::RETURNED_ONCE);
     let mut keys = BTreeSet::new();
     let mut by_provider: BTreeMap<Known, Vec<i64>> = BTreeMap::new();
     for returned in evidence.log.returned() {
         let (key, reference) = (&returned.key, &returned.reference);
-        check.look((!keys.insert(key)).then(|| format!("key {key} returned money twice")));
+        check.look((!keys.insert(key)).then(|| {
+            let text = format!("key {key} returned money twice");
+            about(reference, &returned.order).found(text)
+        }));
         let rows = evidence.tables.payments.iter();
         let mut paid = rows.filter(|p| {
             (&p.reference, &p.reported) == (reference, &returned.order)
@@ -90,9 +92,10 @@ pub(super) fn returned_once(evidence: &Evidence) -> Check {
         });
         let Some(row) = row else {
             let amount = returned.amount_cents;
-            check.look(Some(format!(
+            let text = format!(
                 "the provider returned {amount} of payment {reference}, which no refund claims"
-            )));
+            );
+            check.look(Some(about(reference, &returned.order).found(text)));
             continue;
         };
         let known = (
@@ -122,7 +125,10 @@ pub(super) fn returned_once(evidence: &Evidence) -> Check {
         };
         check.look((!agree).then(|| {
             let reference = known.0;
-            format!("of payment {reference} {returned:?} were returned, {recorded:?} are recorded")
+            let text = format!(
+                "of payment {reference} {returned:?} were returned, {recorded:?} are recorded"
+            );
+            about(reference, known.1).found(text)
         }));
     }
     check
@@ -130,20 +136,30 @@ pub(super) fn returned_once(evidence: &Evidence) -> Check {
 
 /// After the run a provider has decided every refund, and every payment that pays no order has one.
 pub(super) fn all_ended(evidence: &Evidence) -> Check {
-    let mut check = Check::new("money", "every refund has ended");
+    let mut check = Check::new(invariant::REFUNDS_ENDED);
     if !evidence.log.has_provider() {
         return check;
     }
     for refund in &evidence.tables.refunds {
         let (id, state) = (&refund.id, &refund.state);
         let ended = matches!(state.as_str(), "refunded" | "refused");
-        check.look((!ended).then(|| format!("refund {id} is {state}")));
+        check.look((!ended).then(|| {
+            let (reference, order, _) = &refund.payment;
+            let subject = Subject {
+                refund: Some(id.clone()),
+                ..about(reference, order)
+            };
+            subject.found(format!("refund {id} is {state}"))
+        }));
     }
     for row in &evidence.tables.payments {
         let waits = matches!(row.status.as_str(), "to_refund" | "amount_differs");
         let unclaimed = waits && row.claimed_cents == 0 && row.amount_cents > 0;
         let (reference, status) = (&row.reference, &row.status);
-        check.look(unclaimed.then(|| format!("payment {reference} is {status}, without a refund")));
+        check.look(unclaimed.then(|| {
+            let text = format!("payment {reference} is {status}, without a refund");
+            about(reference, &row.order).found(text)
+        }));
     }
     check
 }

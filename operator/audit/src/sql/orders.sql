@@ -1,5 +1,8 @@
--- Every order. Result: number, program, nonce (hex), user_id, status, idempotency_key text; seats
--- int8[]; money int8; dirty bool. A void fence may lack everything but number, nonce and status.
+-- A page of the orders, in the order of their numbers.
+-- Arguments: $1 number after which the page begins, $2 maximum rows.
+-- Result: number, program, nonce (hex), user_id, status, idempotency_key text; seats int8[]; money
+-- int8; dirty bool. A void fence may lack everything but number, nonce and status.
+-- Cost: O(rows), by the primary key.
 SELECT number::text,
        encode(nonce, 'hex') AS nonce,
        user_id,
@@ -11,4 +14,6 @@ SELECT number::text,
        status::text,
        dirty
 FROM orders
+WHERE orders.number > $1
 ORDER BY orders.number
+LIMIT $2

@@ -1,5 +1,7 @@
 //! The audit finds planted faults: each test corrupts one value of a sale that otherwise passes.
 
+mod live;
+mod operator;
 mod refunds;
 mod sale_fixture;
 

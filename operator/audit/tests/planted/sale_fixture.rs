@@ -107,45 +107,39 @@ impl SaleFixture {
 
     /// Runs the audit on other logs.
     pub(crate) fn audit_logs(&self, logs: &Path) -> Result<Output> {
-        let mut audit = Command::new(env!("CARGO_BIN_EXE_audit"));
-        audit.args([
-            "--env",
-            &self.env,
-            "--final",
-            "--database-url",
-            &self.database_url,
-            "--redis-url",
-            &self.redis_url,
-        ]);
+        let mut audit = self.command(&["--final"]);
         Ok(audit.arg("--logs").arg(logs).output()?)
     }
 
+    /// Runs the audit without logs.
+    pub(crate) fn audit_with(&self, arguments: &[&str]) -> Result<Output> {
+        Ok(self.command(arguments).output()?)
+    }
+
+    /// The audit of this sale.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_on(&self.redis_url, arguments)
+    }
+
+    /// The audit of this sale with another Redis.
+    pub(crate) fn command_on(&self, redis_url: &str, arguments: &[&str]) -> Command {
+        let mut audit = Command::new(env!("CARGO_BIN_EXE_ticket-audit"));
+        audit
+            .args(["--env", &self.env])
+            .args(["--database-url", &self.database_url])
+            .args(["--redis-url", redis_url])
+            .args(arguments);
+        audit
+    }
+
     /// Removes schema and keys.
-    pub(crate) async fn remove(mut self) -> Result<()> {
+    pub(crate) async fn remove(self) -> Result<()> {
         self.sql(&format!(
             "DROP SCHEMA {} CASCADE",
             self.env.replace('-', "_")
         ))
         .await?;
-        for key in [
-            "program:7:head",
-            "program:7:seats:0:0",
-            "program:7:longest:0",
-            "program:7:owner",
-            "program:7:user:ann",
-        ] {
-            self.redis("DEL", key, &[]).await?;
-        }
-        for key in [
-            "program:7:user:bob",
-            "resv:101",
-            "resv:102",
-            "resv:105",
-            "resv:106",
-            "delay:order-timeout:due",
-        ] {
-            self.redis("DEL", key, &[]).await?;
-        }
+        testkit::redis::remove_keys(&self.redis_url, &self.env)?;
         Ok(())
     }
 }
