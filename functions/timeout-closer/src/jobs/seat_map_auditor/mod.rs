@@ -6,8 +6,10 @@
 mod chunk;
 mod position;
 
-use shared::gate::{InstallState, ProgramRef};
+use shared::gate::{Gate, InstallState, ProgramRef};
 use shared::message::ProgramId;
+use shared::sale::{Category, Program};
+use shared::store::Store;
 
 use super::{JobError, Sweep};
 use crate::closer::Closer;
@@ -38,6 +40,28 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
     let next = round.next.to_string();
     closer.store.note_sweep_position(ROUND, &next).await?;
     outcome.map(|_| ())
+}
+
+/// Compares one chunk with Postgres and repairs what differs, as the round does. Returns whether the
+/// program is open in the gate; if not, nothing is compared.
+///
+/// # Errors
+/// The first failure. What was repaired before stays.
+pub async fn repair_chunk(
+    gate: &Gate,
+    store: &Store,
+    program: &Program,
+    category: &Category,
+    chunk: u32,
+) -> Result<bool, JobError> {
+    let auditor = ChunkAuditor {
+        gate,
+        store,
+        at: ProgramRef::from(program),
+        category,
+        chunk,
+    };
+    auditor.compare(&mut SweepReport::default()).await
 }
 
 /// Why the round stops.
