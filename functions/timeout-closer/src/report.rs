@@ -32,6 +32,9 @@ pub struct ClosingCounts {
     pub put_off: u64,
     /// Entries left to their leases after a failure.
     pub failed: u64,
+    /// For how long at least an entry has been postponed again and again because another process
+    /// must act first, ms: the longest of all. 0 for an entry that is postponed for the first time.
+    pub oldest_put_off_ms: u64,
 }
 
 impl ClosingCounts {
@@ -42,6 +45,7 @@ impl ClosingCounts {
         self.acknowledged += batch.acknowledged;
         self.put_off += batch.put_off;
         self.failed += batch.failed;
+        self.oldest_put_off_ms = self.oldest_put_off_ms.max(batch.oldest_put_off_ms);
     }
 }
 
@@ -74,6 +78,10 @@ pub struct SweepReport {
     pub recounted: u64,
     /// Orders that counted wrongly towards their buyers' limits.
     pub tickets: u64,
+    /// Accepted orders without a row that the sweep came across.
+    pub accepted: u64,
+    /// Age of the oldest of them, ms.
+    pub oldest_accepted_ms: u64,
     /// Changes of programs published by this sweep.
     pub published: u64,
     /// Changes of programs that the stream did not take. The next sweep tries again.
@@ -118,6 +126,10 @@ impl TickReport {
             .count("TimeoutsFailed", self.outcome.failed)
             .count("GatesFilling", self.fillings.found)
             .count("GatesOpened", self.fillings.opened);
+        // Times only of entries and orders that exist: the mean of a period is theirs.
+        if self.outcome.oldest_put_off_ms > 0 {
+            line = line.milliseconds("OldestPutOff", self.outcome.oldest_put_off_ms as f64);
+        }
         if let Some(sweep) = &self.sweep {
             line = line
                 .count("SweepClosed", sweep.closed)
@@ -129,6 +141,7 @@ impl TickReport {
                 .count("SweepMended", sweep.mended)
                 .count("SweepRecounted", sweep.recounted)
                 .count("SweepTickets", sweep.tickets)
+                .count("AcceptedWithoutRow", sweep.accepted)
                 .count("SweepPublished", sweep.published)
                 .count("SweepUnpublished", sweep.unpublished)
                 .count("SweepExpired", sweep.expired)
@@ -142,6 +155,9 @@ impl TickReport {
                 .count("RefundsFailed", sweep.refunds_failed)
                 .count("RefundsWaiting", sweep.refunds_waiting)
                 .count("RefundsRefused", sweep.refunds_refused);
+            if sweep.accepted > 0 {
+                line = line.milliseconds("OldestAccepted", sweep.oldest_accepted_ms as f64);
+            }
         }
         line.emit();
     }

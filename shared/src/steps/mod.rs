@@ -9,7 +9,7 @@
 //! | publish (storefront) | [`is_unsent`], [`after_accept`], [`after_abandon`], [`after_fence`] |
 //! | store (order-create) | [`confirmable`], [`settle_of_stored`] |
 //! | close (timeout-closer) | [`after_claim`], [`RetryDelay`] |
-//! | audit by the sweep | [`differences`], [`wrong_count`] |
+//! | audit by the sweep | [`differences`], [`wrong_count`], [`stored_tickets`] |
 //! | rebuild | [`settle_of_survivor`] |
 //!
 //! Every step ends with the settle of a row: [`crate::reconcile::settle_of`].
@@ -30,4 +30,4 @@ pub use publish::{
 pub use retry_delay::RetryDelay;
 pub use seat_map::{Differences, Owner, differences};
 pub use survivor::settle_of_survivor;
-pub use tickets::wrong_count;
+pub use tickets::{stored_tickets, wrong_count};

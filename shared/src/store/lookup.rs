@@ -82,6 +82,16 @@ impl Store {
             .await?)
     }
 
+    /// Those of the orders by whose last change the gate is not settled: they are dirty, or listed by
+    /// a batch. Changes nothing.
+    pub async fn unsettled_among(
+        &self,
+        numbers: &[OrderNumber],
+    ) -> Result<Vec<OrderNumber>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/orders_unsettled.sql")).bind(numbers);
+        Ok(query.fetch_all(&self.pool).await?)
+    }
+
     /// The current rows of those orders whose version is above the given one, ascending by number.
     pub async fn newer_orders(
         &self,

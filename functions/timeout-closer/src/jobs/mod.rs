@@ -44,6 +44,7 @@ use crate::closer::Closer;
 use crate::report::SweepReport;
 
 pub use gate_refiller::refill_gates;
+pub use seat_map_auditor::repair_chunk;
 
 /// Why a job ended early. Its effects stay; its next run continues.
 #[derive(Debug, thiserror::Error)]

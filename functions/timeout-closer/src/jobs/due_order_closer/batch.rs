@@ -184,6 +184,10 @@ impl<'a> Batch<'a> {
         if let Some(why) = why {
             self.summary.postponed(&claim.id, why);
         }
+        if delay == RetryDelay::Backoff {
+            let waited_ms = RetryDelay::waited_ms(claim.attempt);
+            self.counts.oldest_put_off_ms = self.counts.oldest_put_off_ms.max(waited_ms);
+        }
         self.to_postpone.push((claim, delay));
     }
 

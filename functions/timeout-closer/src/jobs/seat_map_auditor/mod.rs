@@ -6,9 +6,10 @@
 mod chunk;
 mod position;
 
-use shared::gate::{InstallState, ProgramRef, SeatsInstalled};
+use shared::gate::{Gate, InstallState, ProgramRef, SeatsInstalled};
 use shared::message::ProgramId;
-use shared::store::ProgramSeats;
+use shared::sale::Category;
+use shared::store::{ProgramSeats, Store};
 
 use super::{JobError, Sweep};
 use crate::closer::Closer;
@@ -39,6 +40,29 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
     let next = round.next.to_string();
     closer.store.note_sweep_position(ROUND, &next).await?;
     outcome.map(|_| ())
+}
+
+/// Compares one chunk with Postgres and repairs what differs, as the round does. Returns whether the
+/// program is open in the gate; if not, nothing is compared.
+///
+/// # Errors
+/// The first failure. What was repaired before stays.
+pub async fn repair_chunk(
+    gate: &Gate,
+    store: &Store,
+    seats: &ProgramSeats,
+    category: &Category,
+    chunk: u32,
+) -> Result<bool, JobError> {
+    let auditor = ChunkAuditor {
+        gate,
+        store,
+        at: ProgramRef::from(&seats.program),
+        seats,
+        category,
+        chunk,
+    };
+    auditor.compare(&mut SweepReport::default()).await
 }
 
 /// Why the round stops.
