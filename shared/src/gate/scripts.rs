@@ -3,7 +3,7 @@
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
 use redis_link::SERVER_FRAGMENT;
 
-const FRAGMENTS: [(&str, &str); 12] = [
+const FRAGMENTS: [(&str, &str); 13] = [
     DELAY_FRAGMENTS[0],
     DELAY_FRAGMENTS[1],
     SERVER_FRAGMENT,
