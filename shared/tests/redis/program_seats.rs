@@ -1,8 +1,8 @@
 //! Seats that are added to a program, blocked and unblocked, while it is on sale.
 
 use shared::gate::{
-    Audit, Epoch, FillBegun, LiveOrder, OrderAt, Reserved, SeatChanges, SeatsInstalled, SettleTo,
-    Settled,
+    Audit, Epoch, FillBegun, LiveOrder, OrderAt, Reserved, SeatChanges, SeatsInstalled, Settle,
+    SettleTo, Settled,
 };
 use shared::message::ProgramVersion;
 use shared::sale::{Category, Layout, Program, SeatRange, SeatRanges, SeatSelection};
@@ -195,16 +195,21 @@ async fn a_seat_unblocked_while_an_order_has_it_becomes_free() {
 async fn an_order_of_postgres_gets_a_blocked_seat() {
     let environment = TestEnvironment::open(&[(1, 10)]).await;
     environment.block(2, &[(4, 5)]).await;
+    // The gate has no reservation of it: the row says which seats it has.
     let at = environment.order();
-    let live = shared::gate::Settle {
-        user: Some(uid("alice")),
-        seats: Some((category(0), vec![seat(4)])),
-        ..settle_to(at, SettleTo::Live { due_in_ms: None })
+    let to = async |to| {
+        let settle = Settle {
+            user: Some(uid("alice")),
+            seats: Some((category(0), vec![seat(4)])),
+            ..settle_to(at, to)
+        };
+        environment.gate.settle(&settle).await.expect("answers");
+        environment.map(&environment.program).await
     };
-    environment.gate.settle(&live).await.expect("answers");
-    assert_eq!(environment.map(&environment.program).await, "0000420000");
-    settle_gone(&environment, at).await;
-    assert_eq!(environment.map(&environment.program).await, "0000220000");
+    let live = SettleTo::Live { due_in_ms: None };
+    assert_eq!(to(live).await, "0000420000");
+    let gone = SettleTo::Gone { forget_key: false };
+    assert_eq!(to(gone).await, "0000220000");
     environment.is_consistent().await;
 }
 
