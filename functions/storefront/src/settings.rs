@@ -15,7 +15,7 @@ use shared::telemetry::traces::TraceSettings;
 use crate::http::{RequestClass, ServedClasses};
 use crate::kafka::mechanism;
 use crate::limits::LimitSettings;
-use crate::waiting_room::RoomSettings;
+use crate::waiting_room::settings::RoomSettings;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]

@@ -45,11 +45,11 @@ impl RateLimit {
 
 /// Whether a request is within its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum RateDecision {
     /// It is, and was counted.
-    Yes,
+    Allowed,
     /// It is not, and was not counted. It would be after this time.
-    No(Duration),
+    Refused(Duration),
 }
 
 /// The limits of one environment. Cheap to clone.
@@ -75,14 +75,17 @@ impl RateLimiter {
     ///
     /// # Errors
     /// Redis does not answer, or has not answered for half a second; an outage is logged once.
-    pub async fn take<N: Display>(&self, limits: &[(N, RateLimit)]) -> Result<Taken, LinkError> {
+    pub async fn take<N: Display>(
+        &self,
+        limits: &[(N, RateLimit)],
+    ) -> Result<RateDecision, LinkError> {
         let keys: Vec<String> = limits
             .iter()
             .map(|(name, _)| self.names.rate_key(name))
             .collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         if keys.is_empty() {
-            return Ok(Taken::Yes);
+            return Ok(RateDecision::Allowed);
         }
         self.outage.check()?;
         let mut call = Call::with_keys(&scripts::TAKE, &keys);
@@ -92,8 +95,8 @@ impl RateLimiter {
         }
         let mut reply = self.outage.note(self.link.run(call).await)?;
         match reply.word()?.as_str() {
-            "TAKEN" => Ok(Taken::Yes),
-            "REFUSED" => Ok(Taken::No(Duration::from_micros(reply.parse()?))),
+            "TAKEN" => Ok(RateDecision::Allowed),
+            "REFUSED" => Ok(RateDecision::Refused(Duration::from_micros(reply.parse()?))),
             other => Err(reply.unexpected(other)),
         }
     }

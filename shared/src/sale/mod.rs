@@ -45,5 +45,6 @@ pub use selection::{Quote, Refusal, SeatSelection, quote, within_limit};
 pub use status::Status;
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};
 pub use waiting_room::{
-    Backlog, BacklogLimit, CREDIT_MS, Round, RoundState, admission_round, estimated_wait, next_look,
+    BacklogLimit, CREDIT_MS, OrderBacklog, Round, RoundState, admission_round, estimated_wait,
+    next_look,
 };

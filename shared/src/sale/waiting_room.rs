@@ -20,8 +20,8 @@ pub struct RoundState {
     pub now_ms: u64,
     /// Everything that the rate allowed until then has been used.
     pub credit_ms: u64,
-    /// [`Backlog::read`] of an earlier round that found unread records, else `None`: a topic without
-    /// unread records has no lag, however long it is idle.
+    /// [`OrderBacklog::read`] of an earlier round that found unread records, else `None`: a topic
+    /// without unread records has no lag, however long it is idle.
     pub read: Option<u64>,
     /// When a round first found it there.
     pub moved_ms: u64,
@@ -31,7 +31,7 @@ pub struct RoundState {
 
 /// How far order-create is behind the topic of orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backlog {
+pub struct OrderBacklog {
     /// Records that it has not read.
     pub unread: u64,
     /// Sum of the offsets that it reads next: another value means that it moves.
@@ -66,7 +66,7 @@ pub struct Round {
 pub fn admission_round(
     state: RoundState,
     rate: AdmissionRate,
-    backlog: Option<Backlog>,
+    backlog: Option<OrderBacklog>,
     limit: BacklogLimit,
 ) -> Round {
     let now_ms = state.now_ms;

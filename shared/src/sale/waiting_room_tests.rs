@@ -9,14 +9,14 @@ const LIMIT: BacklogLimit = BacklogLimit {
     unread: 1_000,
     stall_ms: 10_000,
 };
-const IDLE: Option<Backlog> = Some(Backlog { unread: 0, read: 7 });
+const IDLE: Option<OrderBacklog> = Some(OrderBacklog { unread: 0, read: 7 });
 
 fn rate(n: u32) -> AdmissionRate {
     AdmissionRate::new(n).expect("in bounds")
 }
 
-fn unread(unread: u64, read: u64) -> Option<Backlog> {
-    Some(Backlog { unread, read })
+fn unread(unread: u64, read: u64) -> Option<OrderBacklog> {
+    Some(OrderBacklog { unread, read })
 }
 
 const fn at(now_ms: u64, credit_ms: u64) -> RoundState {
@@ -54,7 +54,7 @@ proptest! {
         for (pause, waiting, backlog) in rounds {
             now += pause;
             let state = last.map_or(RoundState { waiting, ..at(now, now) }, |last| then(last, now, waiting));
-            let backlog = backlog.map(|(unread, read)| Backlog { unread, read });
+            let backlog = backlog.map(|(unread, read)| OrderBacklog { unread, read });
             let decided = admission_round(state, rate(per_second), backlog, LIMIT);
             prop_assert!(decided.admitted <= waiting);
             let allowed = backlog.map_or(0, |b| LIMIT.unread.saturating_sub(b.unread));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use redis_link::Link;
-use shared::limits::{RateLimit, RateLimiter, Taken};
+use shared::limits::{RateDecision, RateLimit, RateLimiter};
 use testkit::redis::PrivateRedis;
 
 use super::cache::environment::TestEnvironment;
@@ -18,7 +18,7 @@ fn limiter(env: &TestEnvironment) -> RateLimiter {
     RateLimiter::new(env.link.clone(), env.names.clone())
 }
 
-async fn take(limiter: &RateLimiter, limits: &[(&str, RateLimit)]) -> Taken {
+async fn take(limiter: &RateLimiter, limits: &[(&str, RateLimit)]) -> RateDecision {
     limiter.take(limits).await.expect("answers")
 }
 
@@ -28,10 +28,13 @@ async fn a_burst_is_taken_once_however_many_take_it() {
     let limiter = limiter(&env);
     let limits = [("order:buyer:ann", slow(10))];
     let taken = join_all((0..50).map(|_| take(&limiter, &limits))).await;
-    let yes = taken.iter().filter(|taken| **taken == Taken::Yes).count();
+    let yes = taken
+        .iter()
+        .filter(|taken| **taken == RateDecision::Allowed)
+        .count();
     assert_eq!(yes, 10, "{taken:?}");
     for taken in taken {
-        if let Taken::No(wait) = taken {
+        if let RateDecision::Refused(wait) = taken {
             assert!(
                 wait > Duration::from_secs(1) && wait <= Duration::from_mins(1),
                 "{wait:?}"
@@ -40,7 +43,7 @@ async fn a_burst_is_taken_once_however_many_take_it() {
     }
     assert_eq!(
         take(&limiter, &[("order:buyer:bob", slow(1))]).await,
-        Taken::Yes
+        RateDecision::Allowed
     );
 }
 
@@ -50,20 +53,26 @@ async fn a_request_that_one_limit_refuses_takes_nothing_of_another() {
     let limiter = limiter(&env);
     let (buyer, address) = (("order:buyer:ann", slow(2)), ("order:address:a", slow(3)));
     for _ in 0..2 {
-        assert_eq!(take(&limiter, &[buyer, address]).await, Taken::Yes);
+        assert_eq!(
+            take(&limiter, &[buyer, address]).await,
+            RateDecision::Allowed
+        );
     }
     for _ in 0..5 {
         assert!(matches!(
             take(&limiter, &[buyer, address]).await,
-            Taken::No(_)
+            RateDecision::Refused(_)
         ));
     }
     assert_eq!(
         take(&limiter, &[address]).await,
-        Taken::Yes,
+        RateDecision::Allowed,
         "of three, two were taken"
     );
-    assert!(matches!(take(&limiter, &[address]).await, Taken::No(_)));
+    assert!(matches!(
+        take(&limiter, &[address]).await,
+        RateDecision::Refused(_)
+    ));
 }
 
 #[tokio::test]
@@ -77,7 +86,7 @@ async fn requests_come_back_at_the_rate_and_their_keys_end() {
     )];
     let mut refused = 0;
     for _ in 0..5 {
-        while let Taken::No(wait) = take(&limiter, &limits).await {
+        while let RateDecision::Refused(wait) = take(&limiter, &limits).await {
             assert!(wait <= Duration::from_millis(20), "{wait:?}");
             refused += 1;
         }
@@ -98,8 +107,8 @@ async fn a_bucket_is_never_emptier_than_empty() {
     let far = ((seconds + 86_400) * 1_000_000).to_string();
     env.query::<()>(&["SET", &key, &far]).await;
     match take(&limiter, &[("order:buyer:ann", slow(5))]).await {
-        Taken::No(wait) => assert_eq!(wait, Duration::from_mins(1)),
-        Taken::Yes => panic!("the bucket was not empty"),
+        RateDecision::Refused(wait) => assert_eq!(wait, Duration::from_mins(1)),
+        RateDecision::Allowed => panic!("the bucket was not empty"),
     }
 }
 
@@ -110,7 +119,7 @@ async fn limits_of_a_server_that_is_away_are_an_error_at_once() {
     let link = Link::open(&server.url(), Duration::from_millis(500)).expect("an address");
     let limiter = RateLimiter::new(link, env.names.clone());
     let limits = [("order:buyer:ann", slow(1))];
-    assert_eq!(limiter.take(&limits).await, Ok(Taken::Yes));
+    assert_eq!(limiter.take(&limits).await, Ok(RateDecision::Allowed));
     server.kill();
     assert!(limiter.take(&limits).await.is_err());
     let error = limiter.take(&limits).await.expect_err("away");
@@ -118,7 +127,7 @@ async fn limits_of_a_server_that_is_away_are_an_error_at_once() {
     tokio::task::block_in_place(|| server.start_again());
     // The server has lost what was taken.
     testkit::until("limits are applied again", async || {
-        limiter.take(&limits).await == Ok(Taken::Yes)
+        limiter.take(&limits).await == Ok(RateDecision::Allowed)
     })
     .await;
 }

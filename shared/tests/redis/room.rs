@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use shared::gate::{GrantedRound, RoomLimits, RoomPlace, RoomTicket, RoundEnd};
 use shared::message::AdmissionRate;
-use shared::sale::{Backlog, BacklogLimit, CREDIT_MS, Round, admission_round};
+use shared::sale::{BacklogLimit, CREDIT_MS, OrderBacklog, Round, admission_round};
 use testkit::servers::redis_url;
 
 use super::environment::{TestEnvironment, uid};
@@ -158,7 +158,7 @@ async fn buyers_are_admitted_in_order_at_the_rate() {
     let mut rounds: Vec<(u64, u64)> = Vec::new();
     let mut admitted = 0;
     while admitted < BUYERS {
-        // Whoever waits longest looks, and so do others at the same time: one of them has the round.
+        // The first buyer looks, and so do others at the same time: one of them has the round.
         let last = BUYERS - 1;
         let places = join_all([admitted, last, last, last].map(|n| {
             let (env, user) = (&env, format!("buyer-{n}"));
@@ -182,7 +182,7 @@ async fn buyers_are_admitted_in_order_at_the_rate() {
         let Some(granted) = granted.first().copied() else {
             continue;
         };
-        let idle = Some(Backlog { unread: 0, read: 0 });
+        let idle = Some(OrderBacklog { unread: 0, read: 0 });
         let decided = admission_round(granted.state, rate, idle, limit);
         let end = admit(&env, granted, decided, LIMITS).await.expect("is due");
         assert_eq!(end.admitted, decided.admitted);

@@ -6,7 +6,7 @@
 mod address;
 mod settings;
 
-use shared::limits::{RateLimit, RateLimiter, Taken};
+use shared::limits::{RateDecision, RateLimit, RateLimiter};
 use shared::message::UserId;
 use shared::naming::Names;
 
@@ -62,8 +62,8 @@ impl Limits {
         }
         // On the heap: most installations and look-ups have no limit.
         match Box::pin(self.limiter.take(&taken)).await {
-            Ok(Taken::Yes) => Ok(()),
-            Ok(Taken::No(wait)) => {
+            Ok(RateDecision::Allowed) => Ok(()),
+            Ok(RateDecision::Refused(wait)) => {
                 self.refused.add();
                 // Up to the next whole second: a repetition at that time is within the limit.
                 let seconds =

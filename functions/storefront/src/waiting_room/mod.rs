@@ -2,7 +2,7 @@
 //! they joined. Only then they may order.
 
 mod round;
-mod settings;
+pub mod settings;
 mod view;
 
 use std::sync::Arc;
@@ -10,8 +10,6 @@ use std::sync::Arc;
 use shared::gate::{ProgramRef, RoomPlace, RoomTicket};
 use shared::message::{AdmissionRate, UserId};
 use shared::sale::{Program, ProgramStatus};
-
-pub use settings::RoomSettings;
 
 use crate::app::App;
 use crate::http::{Call, Problem, Reply, RequestClass};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared::gate::{GrantedRound, ProgramRef};
 use shared::message::AdmissionRate;
-use shared::sale::{Backlog, Program, admission_round};
+use shared::sale::{OrderBacklog, Program, admission_round};
 use shared::store::Progress;
 use shared::telemetry::MetricLine;
 use tokio::time::timeout;
@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, program: &Program, rate: AdmissionRate, grant
 }
 
 /// How far order-create is behind, if it is known.
-async fn backlog(app: &App) -> Option<Backlog> {
+async fn backlog(app: &App) -> Option<OrderBacklog> {
     let topic = &app.settings.topic;
     let read = async { tokio::join!(app.publisher.logs(), app.store.progress(topic)) };
     match timeout(BACKLOG_TIMEOUT, read).await {
@@ -68,7 +68,7 @@ async fn backlog(app: &App) -> Option<Backlog> {
 
 /// The records that order-create has not read. Of a topic that was created again it has read none
 /// from the first record on; until it reads that one, its former progress hides them.
-fn unread(logs: &LogRanges, progress: &[Progress]) -> Backlog {
+fn unread(logs: &LogRanges, progress: &[Progress]) -> OrderBacklog {
     let next: BTreeMap<i32, i64> = progress
         .iter()
         .map(|at| (at.partition, at.next_offset))
@@ -80,7 +80,7 @@ fn unread(logs: &LogRanges, progress: &[Progress]) -> Backlog {
     let read = next
         .values()
         .map(|offset| u64::try_from(*offset).unwrap_or(0));
-    Backlog {
+    OrderBacklog {
         unread: unread.sum(),
         read: read.sum(),
     }
@@ -104,14 +104,14 @@ mod tests {
         let backlog = unread(&logs, &[at(0, 90), at(1, 12), at(2, 70)]);
         assert_eq!(
             backlog,
-            Backlog {
+            OrderBacklog {
                 unread: 23,
                 read: 172
             }
         );
         assert_eq!(
             unread(&LogRanges::new(), &[]),
-            Backlog { unread: 0, read: 0 }
+            OrderBacklog { unread: 0, read: 0 }
         );
     }
 }
