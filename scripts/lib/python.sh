@@ -37,7 +37,7 @@ checkov_tool() {
 }
 
 files_tools() {
-  python_environment "$FILES_TOOLS" "$FILES_REQUIREMENTS" "duckdb and moto" "250 MB, a minute"
+  python_environment "$FILES_TOOLS" "$FILES_REQUIREMENTS" "duckdb and moto" "200 MB, a minute"
 }
 
 # python_environment FOLDER REQUIREMENTS NAMES COST: the packages of a file, installed once.

@@ -43,12 +43,13 @@ pub(super) fn merge(files: Vec<Bytes>) -> Result<Vec<u8>, ParquetError> {
                 let from = (0..fields.num_columns())
                     .find(|field| fields.column(*field).path() == column.path());
                 let optional = column.max_def_level() > 0;
-                match from {
-                    Some(field) => copy_column(group.get_column_reader(field)?, &mut to, optional)?,
+                let copied = match from {
+                    Some(field) => copy_column(group.get_column_reader(field)?, &mut to, optional),
                     None => {
-                        write_nulls(column.physical_type(), &mut to, group.metadata().num_rows())?
+                        write_nulls(column.physical_type(), &mut to, group.metadata().num_rows())
                     }
-                }
+                };
+                copied?;
             }
             to.close()?;
         }
