@@ -24,8 +24,8 @@ static RESERVATION: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Keys, or fields, that one step of a scan examines.
-const STEP: u32 = 1_000;
+/// Keys, or fields, that one step of a scan examines, as in the sweep of timeout-closer.
+const STEP: u32 = 250;
 /// How often a category is read until its free count stays the same meanwhile.
 const ATTEMPTS: usize = 3;
 

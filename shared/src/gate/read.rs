@@ -174,7 +174,7 @@ impl Gate {
         seats.iter().map(|_| owner(reply.word()?)).collect()
     }
 
-    /// The letters of a category's longest runs of free seats, one for each chunk, as lua/seats.lua
+    /// The longest runs of free seats of a category, a character for each chunk, as lua/seats.lua
     /// describes them; empty if they are missing.
     pub async fn longest_runs(
         &self,

@@ -36,7 +36,7 @@ pub(crate) const PAYMENTS_KEPT: &Invariant = &Invariant {
     matters: "Money was taken and forgotten, or recorded and never taken.",
     causes: "A restore of PostgreSQL from an older backup; a notification whose signature key leaked.",
     repair: Repair::Person,
-    remedy: "Let the provider repeat its notifications (they are idempotent). A payment that the provider does not know: rotate the key of its signatures.",
+    remedy: "Let the provider repeat its notifications (they are idempotent). A payment that the provider has no record of: rotate the key of its signatures.",
 };
 
 pub(crate) const PAID_STAYS: &Invariant = &Invariant {

@@ -15,7 +15,7 @@ pub(crate) const STORED: &Invariant = &Invariant {
     matters: "A buyer was promised an order that does not exist, or another one.",
     causes: "Records that Kafka lost (an unclean election, retention), or a restore of PostgreSQL.",
     repair: Repair::Person,
-    remedy: "Look for the record in the topic and in parked records, and replay it. If it is lost, tell the buyer and refund payments for it.",
+    remedy: "Look for the record in the topic and in parked records, and replay it. If it is lost, inform the buyer and refund payments for it.",
 };
 
 pub(crate) const DROPPED: &Invariant = &Invariant {
@@ -27,7 +27,7 @@ pub(crate) const DROPPED: &Invariant = &Invariant {
     matters: "A buyer received 202 and has no order.",
     causes: "A lost record (alarm order_fenced), or a loss of Redis data after which a seat was sold again.",
     repair: Repair::Person,
-    remedy: "Tell the buyer, and refund payments for the order. The runbook's order_fenced has the causes.",
+    remedy: "Inform the buyer, and refund payments for the order. The runbook's order_fenced has the causes.",
 };
 
 pub(crate) const FAILED: &Invariant = &Invariant {
@@ -36,7 +36,7 @@ pub(crate) const FAILED: &Invariant = &Invariant {
     about: ABOUT,
     promise: "no order exists whose request was answered as failed",
     compared: "orders with client logs; answers that promise nothing (none at all, 500, 502, 504, a 503 without a code or with unknown_repeat_with_same_key) are left out; requires --logs",
-    matters: "A buyer was told that there is no order, and may have to pay for one.",
+    matters: "A buyer was informed that there is no order, and may have to pay for one.",
     causes: "Incomplete client logs, or a fault of storefront.",
     repair: Repair::Person,
     remedy: "Check whether the logs of all clients were given. Otherwise cancel the order, or refund it, and report a fault of the software.",
@@ -51,7 +51,7 @@ pub(crate) const KEYS: &Invariant = &Invariant {
     matters: "A repeated request bought twice.",
     causes: "An index that was dropped or is damaged. The unique index orders_idempotency prevents it otherwise.",
     repair: Repair::Person,
-    remedy: "Ask the buyer which order is meant; refund or cancel the other one. Check the index with amcheck.",
+    remedy: "Find out from the buyer which order is meant; refund or cancel the other one. Check the index with amcheck.",
 };
 
 pub(crate) const LIMITS: &Invariant = &Invariant {

@@ -17,7 +17,7 @@ pub(crate) const SOLD_ONCE: &Invariant = &Invariant {
     matters: "Two buyers have a valid ticket for one seat.",
     causes: "Rows that were changed by hand, or a restore that mixed two backups. The primary key of order_seats prevents it otherwise.",
     repair: Repair::Person,
-    remedy: "Decide which order keeps the seat. Refund the other one (POST /orders/NUMBER/refund if it is paid) and tell its buyer. ticket-mend refuses both orders.",
+    remedy: "Decide which order keeps the seat. Refund the other one (POST /orders/NUMBER/refund if it is paid) and inform its buyer. ticket-mend refuses both orders.",
 };
 
 pub(crate) const PROMISED: &Invariant = &Invariant {

@@ -4,7 +4,7 @@
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 category, 2 chunk from 0, 3 first seat, 4 last seat
 -- Gives the header's free count, a mark that changes whenever the free count may have changed, the
---       letters of the longest runs, the bytes of the chunk (each '' if missing), then seat, owner,
+--       characters of the longest runs, the bytes of the chunk (each '' if missing), then seat, owner,
 --       repeated
 -- Cost  O(seats of the chunk), at most 2,048 or one row: about a millisecond
 --@siblings head absent

@@ -1,4 +1,4 @@
-//! The report in Prometheus' text format, for the textfile collector of node_exporter.
+//! The report in Prometheus' text format, for the textfile collector of `node_exporter`.
 
 use std::fmt::Write as _;
 
