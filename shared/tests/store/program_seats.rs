@@ -52,9 +52,8 @@ impl Environment {
     }
 
     async fn unblock(&self, id: ProgramId, list: &[(u32, u32)]) -> SeatsBlocked {
-        let unblocked = self
-            .store
-            .block_seats(id, &ranges(list), SeatBlock::Unblock);
+        let seats = ranges(list);
+        let unblocked = self.store.block_seats(id, &seats, SeatBlock::Unblock);
         unblocked.await.expect("postgres")
     }
 
