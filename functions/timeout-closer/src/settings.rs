@@ -6,7 +6,7 @@ use shared::access::{AccessSettings, Needed};
 use shared::cache::ProgramStreams;
 use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
-use shared::sale::{LOG_DAYS, Retention};
+use shared::sale::{LOG_DAYS, RowRetention};
 use shared::telemetry::traces::TraceSettings;
 
 use crate::refunds::HttpProviderSettings;
@@ -43,7 +43,7 @@ pub struct Settings {
     /// A payment whose order is not stored within this time is refunded.
     pub unmatched_refund_after: Duration,
     /// How long rows are kept.
-    pub retention: Retention,
+    pub retention: RowRetention,
     /// Export of spans; `None` if switched off.
     pub traces: Option<TraceSettings>,
     /// Certificates, logins and secrets.
@@ -101,7 +101,7 @@ impl Settings {
     }
 }
 
-fn retention(reader: &Reader) -> Retention {
+fn retention(reader: &Reader) -> RowRetention {
     const ENDED: &str = "ENDED_ORDER_RETENTION_DAYS";
     const REFUNDED: &str = "REFUNDED_PAYMENT_RETENTION_DAYS";
     let ended_days = reader.integer_or(ENDED, 2 * LOG_DAYS..=36_500, 90);
@@ -110,7 +110,7 @@ fn retention(reader: &Reader) -> Retention {
         let rule = format!("at least {ENDED} ({ended_days})");
         reader.refuse(REFUNDED, refunded_days, rule);
     }
-    Retention {
+    RowRetention {
         ended_days,
         refunded_days,
         parked_days: reader.integer_or("PARKED_RETENTION_DAYS", 1..=36_500, 365),

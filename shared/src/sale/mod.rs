@@ -12,7 +12,7 @@
 //! 5. [`Windows`], [`GateClock`] and [`stored_pay_by`]: the time limits, and the clocks that
 //!    measure them;
 //! 6. [`Status`]: the states of an order and their transitions;
-//! 7. [`Retention`]: how long the rows of ended orders are kept.
+//! 7. [`RowRetention`]: how long the rows of ended orders are kept.
 //!
 //! Before all of these, where a program has a waiting room, an [`admission_round`] admits buyers.
 //!
@@ -40,7 +40,7 @@ pub use program::{
     ProgramStatus,
 };
 pub use ranges::{BadRange, SeatRange, SeatRanges};
-pub use retention::{LOG_DAYS, Retention, deletable_before_ms, is_storable};
+pub use retention::{LOG_DAYS, RowRetention, deletable_before_ms, is_storable};
 pub use selection::{Quote, Refusal, SeatSelection, quote, within_limit};
 pub use status::Status;
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};

@@ -15,7 +15,7 @@ pub const LOG_DAYS: u16 = 30;
 
 /// How long rows are kept. In days, as an operator sets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
+pub struct RowRetention {
     /// Ended orders without a payment; twice [`LOG_DAYS`] at least.
     pub ended_days: u16,
     /// Ended orders with payments, all of them refunded; and refunded payments that met no order.

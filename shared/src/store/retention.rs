@@ -3,7 +3,7 @@
 
 use super::{Store, StoreError};
 use crate::message::{OrderNumber, Shard};
-use crate::sale::{Retention, deletable_before_ms};
+use crate::sale::{RowRetention, deletable_before_ms};
 
 /// How many rows one call has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Store {
     /// orders, whose rows go with a later call once no payment is left.
     pub async fn delete_expired(
         &self,
-        retention: Retention,
+        retention: RowRetention,
         limit: u32,
     ) -> Result<Deleted, StoreError> {
         let now_ms: i64 = sqlx::query_scalar(include_str!("sql/clock.sql"))

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use shared::message::{OrderNumber, OrderRequested, Shard};
-use shared::sale::{Retention, Status};
+use shared::sale::{RowRetention, Status};
 use shared::store::{Arrival, Deleted, PaymentResult};
 
 use crate::create::fence_of;
@@ -11,7 +11,7 @@ use crate::environment::{Environment, MIN_PAY_MS, arrival, order, unreadable, wi
 use crate::paying::payment;
 use crate::refunding::{LEASE, hand_out, pay, token};
 
-const RETENTION: Retention = Retention {
+const RETENTION: RowRetention = RowRetention {
     ended_days: 60,
     refunded_days: 100,
     parked_days: 10,

@@ -48,7 +48,7 @@ async fn seats_change_while_buyers_order() -> Result<()> {
     let host = env.up().await?;
     let program = env.sale(3, 10, LONG, 6).await?;
     let range = |first: u32, last: u32| json!([{"first": first, "last": last}]);
-    // The first row is the house's.
+    // The first row is not for sale.
     let body = json!({"seats": range(0, 9), "reason": "house"});
     change(&env, &program, "block", body).await?;
 

@@ -78,11 +78,14 @@ pub(super) fn settings(vars: &[(&str, &str)]) -> FileSettings {
 /// The call at an offset: every third one an hour earlier, over several routes and callers.
 pub(super) fn call(offset: i64) -> Vec<u8> {
     let pick = |of: i64| offset.rem_euclid(of);
+    let route = ["/orders/{number}", "/programs"][pick(2) as usize];
+    let status = [200, 404, 503][pick(3) as usize];
+    let user = ["alice", "bob"][pick(2) as usize];
+    let at_ms = appended_ms() - 3_600_000 * i64::from(pick(3) == 0);
     let mut call = json!({
-        "v": 1, "id": format!("{offset:032x}"), "at_ms": appended_ms() - 3_600_000 * i64::from(pick(3) == 0),
-        "method": "GET", "route": ["/orders/{number}", "/programs"][pick(2) as usize],
-        "url": format!("/orders/{offset}"), "status": [200, 404, 503][pick(3) as usize], "duration_us": 1_000 + offset,
-        "client": "curl", "user": ["alice", "bob"][pick(2) as usize], "instance": "i",
+        "v": 1, "id": format!("{offset:032x}"), "at_ms": at_ms, "method": "GET", "route": route,
+        "url": format!("/orders/{offset}"), "status": status, "duration_us": 1_000 + offset,
+        "client": "curl", "user": user, "instance": "i",
     });
     if pick(5) > 0 {
         call["ip"] = format!("192.0.2.{}", pick(7)).into();
