@@ -9,7 +9,7 @@ use shared::message::ProgramVersion;
 use shared::sale::{Category, Layout, Program, SeatRange, SeatRanges, SeatSelection};
 
 use super::environment::{
-    ENDS, TestEnvironment, best, category, chosen, mine, seat, settle_to, uid,
+    TestEnvironment, best, category, chosen, seat, settle_to, uid,
 };
 
 fn ranges(list: &[(u32, u32)]) -> SeatRanges {
