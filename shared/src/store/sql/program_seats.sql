@@ -2,7 +2,8 @@
 -- Arguments: $1 id. Result: one row per category, as program.sql, and `seats_dirty` of the program;
 -- `blocked_first`, `blocked_last`: ranges of the category's blocked seats, ascending, null for none.
 -- Cost: the program's blocked seats, by key.
-SELECT p.shard, p.title, p.version, p.status, p.pay_window_ms, p.user_limit, p.seats_dirty, c.no,
+SELECT p.shard, p.title, p.version, p.status, p.pay_window_ms, p.user_limit,
+       p.admissions_per_second, p.seats_dirty, c.no,
        c.name, c.first_seat, c.rows, c.row_len, c.price_cents, b.blocked_first, b.blocked_last
 FROM programs p
 JOIN categories c ON c.program = p.id
