@@ -113,6 +113,6 @@ fn retention(reader: &Reader) -> RowRetention {
     RowRetention {
         ended_days,
         refunded_days,
-        parked_days: reader.integer_or("PARKED_RETENTION_DAYS", 1..=36_500, 365),
+        parked_days: reader.integer_or("PARKED_RETENTION_DAYS", LOG_DAYS..=36_500, 365),
     }
 }

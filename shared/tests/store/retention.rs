@@ -158,8 +158,8 @@ async fn parked_records_that_wait_for_an_operator_stay() {
             "UPDATE parked SET parked_at = now() - interval '11 days';
              UPDATE parked SET state = 'replayed', replays = 1 WHERE log_offset > 0;
              UPDATE parked SET parked_at = now() WHERE log_offset = 2;
-             INSERT INTO parked_replays (parked, attempt, asked_by)
-             SELECT id, 1, 'operator' FROM parked WHERE state = 'replayed'",
+             INSERT INTO parked_replays (parked, attempt, asked_by, began_at)
+             SELECT id, 1, 'operator', parked_at FROM parked WHERE state = 'replayed'",
         )
         .await;
         assert_eq!(expire(&env).await.parked, 1);
