@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo upgrade up holds test kills mixed chaos bench lint stack rules package sizes symbols stop clean
+.PHONY: help setup servers demo upgrade up holds test kills mixed chaos timeouts protections bench lint stack rules package sizes symbols stop clean
 
 # TLS=1 chooses the servers that require TLS.
 tls = $(if $(filter-out 0,$(TLS)),--tls)
@@ -37,8 +37,14 @@ kills: ## kill the host 200 times at seeded times under load; KILL_SEED repeats 
 mixed: ## one host under valid and every kind of invalid input for 600 s; MIXED_SECONDS sets the time
 	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load -- --nocapture
 
-chaos: ## a sale under every kind of fault on servers of its own, checked by the audit; MINUTES=60 SEED=1 ONLY=gate,killed
-	@scripts/chaos $(or $(MINUTES),10) $(or $(SEED),1) $(if $(ONLY),--only "$(ONLY)")
+chaos: ## a sale under every kind of fault on servers of its own, checked by the audit; MINUTES=60 SEED=1 ONLY=gate,killed TRIAL=gate-away
+	@scripts/chaos $(or $(MINUTES),10) $(or $(SEED),1) $(if $(ONLY),--only "$(ONLY)") $(if $(TRIAL),--trial "$(TRIAL)")
+
+timeouts: ## close 100,000 orders whose time to pay ends at once; TIMEOUTS sets the number
+	@TIMEOUTS=$(or $(TIMEOUTS),100000) scripts/test --test closer many::timeouts_due_at_once_are_all_closed -- --nocapture
+
+protections: ## remove each protection of the order protocol from the functions: a trial must fail; ONLY=fence,nonce
+	@scripts/protections
 
 bench: ## the benchmarks; QUICK=1 for a short look, PART=http for one, WRITE=1 to write docs/benchmarks.md
 	@scripts/run bench $(or $(PART),all) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(WRITE)),--write docs)

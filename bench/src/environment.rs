@@ -44,8 +44,14 @@ impl BenchEnvironment {
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: PARAMETERS
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
+                .map(|(name, value)| (name, value.to_owned()))
+                .into_iter()
+                .chain([(
+                    "ApiFilesFolder",
+                    folder.join("api-calls").display().to_string(),
+                )])
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             schedules: true,
             log: folder.join("usher.log"),
             state: folder.join("state"),

@@ -11,7 +11,8 @@ kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION
 
 # If both variables name ports, Kafka has encrypted listeners as well: KAFKA_SASL_PORT requires a login (SCRAM or
 # PLAIN: alice, alice-secret) or a token (OAUTHBEARER, unsigned), KAFKA_MTLS_PORT a client certificate. Certificates and
-# keys are in the data folder, under tls/. KAFKA_ADVERTISED_PORT is the port that clients are sent to, if it is another one.
+# keys are in the data folder, under tls/. KAFKA_RELAYED_PORTS ("PORT:TO ...") adds listeners without encryption: clients of
+# PORT are sent to the port TO.
 kafka_is_secured() { [[ -n ${KAFKA_SASL_PORT:-} && -n ${KAFKA_MTLS_PORT:-} ]]; }
 
 kafka_secured_settings() {
@@ -56,7 +57,7 @@ kafka_check_ports() {
 kafka_fetch() { fetch_jars kafka "$KAFKA_VERSION" "45 MB" "$ROOT/scripts/lib/kafka/pom.xml" "$KAFKA_JARS"; }
 
 kafka_settings() {
-  local more='' protocols=''
+  local more='' protocols='' relayed='' sent='' pair n=0
   if kafka_is_secured; then
     more=",LOGIN://127.0.0.1:$KAFKA_SASL_PORT,MTLS://127.0.0.1:$KAFKA_MTLS_PORT"
     protocols=,LOGIN:SASL_SSL,MTLS:SSL
@@ -68,13 +69,19 @@ kafka_settings() {
   else
     protocols=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
   fi
+  for pair in ${KAFKA_RELAYED_PORTS:-}; do
+    n=$((n + 1))
+    relayed+=",RELAYED$n://127.0.0.1:${pair%:*}"
+    sent+=",RELAYED$n://127.0.0.1:${pair#*:}"
+    protocols+=",RELAYED$n:PLAINTEXT"
+  done
   cat <<SETTINGS
 # Written by scripts/servers at every start: edit scripts/lib/kafka.sh instead.
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$KAFKA_CONTROLLER_PORT
-listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT$more
-advertised.listeners=BROKER://127.0.0.1:${KAFKA_ADVERTISED_PORT:-$KAFKA_PORT}$more
+listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT$more$relayed
+advertised.listeners=BROKER://127.0.0.1:$KAFKA_PORT$more$sent
 listener.security.protocol.map=$protocols
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER

@@ -10,6 +10,9 @@ PACKAGE_TOOLS=$TOOLS/package-$(cksum <"$PACKAGE_REQUIREMENTS" | cut -d' ' -f1)
 # In an environment of its own: it demands other versions of what both use.
 CHECKOV_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-checkov.txt
 CHECKOV=$TOOLS/checkov-$(cksum <"$CHECKOV_REQUIREMENTS" | cut -d' ' -f1)
+# Apart as well: moto demands other versions of boto3 than the AWS command line.
+FILES_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-files.txt
+FILES_TOOLS=$TOOLS/files-$(cksum <"$FILES_REQUIREMENTS" | cut -d' ' -f1)
 
 python_with_venv() { # prints the first Python that can create an environment
   local python
@@ -31,6 +34,10 @@ package_tools() {
 
 checkov_tool() {
   python_environment "$CHECKOV" "$CHECKOV_REQUIREMENTS" "checkov" "300 MB, a minute"
+}
+
+files_tools() {
+  python_environment "$FILES_TOOLS" "$FILES_REQUIREMENTS" "duckdb and moto" "200 MB, a minute"
 }
 
 # python_environment FOLDER REQUIREMENTS NAMES COST: the packages of a file, installed once.

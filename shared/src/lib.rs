@@ -7,12 +7,14 @@
 //! |---|---|
 //! | [`config`] | settings from the environment, read once, all problems reported together |
 //! | [`naming`] | the environment prefix; builds all names of topics, keys, streams, queues, groups, schemas |
+//! | [`protection`] | the protections of the order protocol, and whether this build removes one |
 //! | [`message`] | the messages between functions, with bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_calls`] | API calls: the message, sums by minute (pure), and both in Postgres |
 //! | [`access`] (feature `access`) | logins, certificates and keys, from settings, secrets or as tokens |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
+//! | [`limits`] (feature `cache`) | rate limits of buyers and addresses, in the Redis of caches |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`https`] (feature `https`) | a small HTTP client with TLS |
 //! | [`signature`] (feature `signature`) | signatures of the payment provider's requests, both ways |
@@ -35,8 +37,11 @@ pub mod config;
 pub mod gate;
 #[cfg(feature = "https")]
 pub mod https;
+#[cfg(feature = "cache")]
+pub mod limits;
 pub mod message;
 pub mod naming;
+pub mod protection;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 pub mod reconcile;
 #[cfg(all(feature = "redis", feature = "postgres"))]

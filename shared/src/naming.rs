@@ -60,6 +60,11 @@ impl Names {
         format!("{}-dead", self.stream(name))
     }
 
+    /// Folder of the files of API calls in an object store: `{env}/api-calls`.
+    pub fn call_files(&self) -> String {
+        format!("{}/api-calls", self.0)
+    }
+
     /// SQS queue `{env}-{name}`.
     pub fn queue(&self, name: &str) -> String {
         format!("{}-{name}", self.0)
@@ -69,6 +74,12 @@ impl Names {
     /// program only.
     pub fn program_key(&self, program: ProgramId, rest: impl fmt::Display) -> String {
         format!("{}:{{p{program}}}:program:{rest}", self.0)
+    }
+
+    /// Redis key `{env}:{rate}:{rest}` of a rate limit. All limits share a slot, so that one call takes
+    /// from several.
+    pub fn rate_key(&self, rest: impl fmt::Display) -> String {
+        format!("{}:{{rate}}:{rest}", self.0)
     }
 
     /// Postgres schema: the prefix with `-` as `_`. Needs no quoting.
@@ -98,6 +109,7 @@ mod tests {
         let names = Names::new("demo-1").expect("valid");
         assert_eq!(names.topic("order-create"), "demo-1-order-create");
         assert_eq!(names.schema(), "demo_1");
+        assert_eq!(names.call_files(), "demo-1/api-calls");
         assert_eq!(names.queue("program-changed"), "demo-1-program-changed");
         assert_eq!(names.stream("program-changed"), "demo-1:{program-changed}");
         assert_eq!(
@@ -111,6 +123,7 @@ mod tests {
             names.program_key(program, "floor"),
             "demo-1:{p17}:program:floor"
         );
+        assert_eq!(names.rate_key("order:user:a"), "demo-1:{rate}:order:user:a");
     }
 
     #[test]

@@ -15,6 +15,7 @@ LAMBDA_OWN_KAFKA = 'Lambda, "Using Lambda with self-managed Apache Kafka", secti
 LAMBDA_DEAD_LETTERS = 'Lambda, "Capturing records of Lambda asynchronous invocations", section on dead-letter queues'
 LAMBDA_SQS = 'Lambda, "Using Lambda with Amazon SQS", section "Configuring execution role permissions"'
 SQS_KEYS = 'SQS, "Amazon SQS key management", section "Configuring AWS KMS permissions"'
+S3_KEYS = 'S3, "Using server-side encryption with AWS KMS keys (SSE-KMS)", section "Permissions"'
 SCHEDULER = 'EventBridge Scheduler, "Setting up the execution role" and "Configuring a dead-letter queue"'
 CODEDEPLOY = 'CodeDeploy, "Create a service role for CodeDeploy", section on the Lambda compute platform'
 MSK_IAM = 'MSK, "Semantics of IAM authorization policy actions and resources"'
@@ -151,6 +152,8 @@ OWNER = [
     Need(TOKENS, ("rds-db:connect",), (DATABASE_USER,), shares("DatabaseResourceId", "MigrateDatabaseUser")),
     Need(TOKENS, ("rds-db:connect",), (DATABASE_USER.replace("{DatabaseUser}", "{MigrateDatabaseUser}"),), condition("HasMigrateTokens")),
 ]
+FILES = "functions/api-data-collector/src/files/store.rs"
+CALL_FILES = "arn:aws:s3:::{ApiFilesBucket}/{EnvPrefix}/api-calls/*"
 GATE, CACHE, OTLP = redis("RedisGate"), redis("RedisCache"), [stored("OtlpHeadersSecretArn")]
 WRITER = [
     secret("KafkaSecretArn", condition("KafkaWriterSecret")),
@@ -175,7 +178,16 @@ ROLES = {
     "StorefrontPaymentsRole": [*storefront("StorefrontPayments"), stored("PaymentWebhookSecretArn")],
     "StorefrontOperatorsRole": storefront("StorefrontOperators"),
     "OrderCreateRole": [*function("OrderCreate"), *DATABASE, *GATE, *OTLP, *reader("{OrdersTopic}", "order-create")],
-    "ApiDataCollectorRole": [*function("ApiDataCollector"), *DATABASE, *reader("{ApiCallsTopic}", "api-data-collector")],
+    "ApiDataCollectorRole": [
+        *function("ApiDataCollector"),
+        *DATABASE,
+        *reader("{ApiCallsTopic}", "api-data-collector"),
+        Need(f"{FILES}: put_opts", ("s3:PutObject",), (CALL_FILES,), condition("HasApiFilesBucket")),
+        Need(f"{FILES}: get_opts", ("s3:GetObject",), (CALL_FILES,), condition("HasApiFilesBucket")),
+        Need(f"{FILES}: delete_stream", ("s3:DeleteObject",), (CALL_FILES,), condition("HasApiFilesBucket")),
+        Need(f"{FILES}: list", ("s3:ListBucket",), ("arn:aws:s3:::{ApiFilesBucket}",), condition("HasApiFilesBucket")),
+        Need(S3_KEYS, ("kms:GenerateDataKey", "kms:Decrypt"), ("{KmsKeyArn}",), condition("HasApiFilesKey")),
+    ],
     "TimeoutCloserRole": [
         *function("TimeoutCloser"),
         *DATABASE,

@@ -56,6 +56,7 @@ KAFKA = {
 
 VPC = {"outside": {}, "vpc": {"VpcSubnetA": "subnet-0a", "VpcSubnetB": "subnet-0b", "VpcSecurityGroup": "sg-0c"}}
 KMS = {"own-keys": {}, "kms": {"KmsKeyArn": KEY}}
+FILES = {"ApiFilesBucket": "calls.example.test"}
 
 SECRETS = {
     "DatabaseSecretArn": secret("database"),
@@ -67,6 +68,7 @@ SECRETS = {
     "OtlpEndpoint": "https://otlp.example.test:4318",
     "OtlpHeadersSecretArn": secret("otlp"),
     "SecretsKeyArn": SECRETS_KEY,
+    **FILES,
 }
 TOKENS = {
     "DatabaseAuth": "iam",

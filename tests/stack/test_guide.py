@@ -5,7 +5,7 @@ import unittest
 
 import documents
 
-GUIDES = ["docs/how-to/deploy.md", "docs/how-to/own-machines.md", "docs/how-to/runbook.md", "docs/reference/capacity.md", "docs/reference/proven.md"]
+GUIDES = ["docs/how-to/deploy.md", "docs/how-to/own-machines.md", "docs/how-to/runbook.md", "docs/reference/capacity.md", "docs/reference/proven.md", "docs/reference/trials.md"]
 
 
 def slug(heading):
@@ -17,6 +17,16 @@ def test_programs():
     """Names for cargo's option --test."""
     files = [*documents.ROOT.glob("*/tests/*.rs"), *documents.ROOT.glob("*/*/tests/*.rs")]
     return {path.stem for path in files} | {path.parent.name for path in documents.ROOT.glob("**/tests/*/main.rs")}
+
+
+def sources(program, modules):
+    """The files of a test program that may hold a module: its own, and those of its folder."""
+    single = [*documents.ROOT.glob(f"*/tests/{program}.rs"), *documents.ROOT.glob(f"*/*/tests/{program}.rs")]
+    folders = [path.parent for path in documents.ROOT.glob(f"**/tests/{program}/main.rs")]
+    for folder in folders:
+        place = folder.joinpath(*modules)
+        single += [place.with_suffix(".rs"), place / "mod.rs"] if modules else [folder / "main.rs"]
+    return [path for path in single if path.is_file()]
 
 
 class Guides(unittest.TestCase):
@@ -74,6 +84,22 @@ class Guides(unittest.TestCase):
         proven = page.split("## Operations")[1].split("## Not proven")[0]
         for place in re.findall(r"\| `([^`]+)` \|$", proven, re.M):
             self.exists(place)
+
+    def test_every_trial_is_a_test(self):
+        page = documents.read("docs/reference/trials.md")
+        faults, defects = page.split("## Faults")[1].split("## Defects")
+        for part, count in ((faults, 13), (defects, 15)):
+            rows = re.findall(r"^\| (\d+) \| .*? \| (`.*?`) \|(?: (.*?) ?\|)?$", part, re.M)
+            self.assertEqual([number for number, *_ in rows], [str(n + 1) for n in range(count)])
+            for _, tests, longer in rows:
+                for program, path in re.findall(r"`(\w+) ([\w:]+)`", tests):
+                    *modules, name = path.split("::")
+                    found = [file for file in sources(program, modules) if re.search(rf"fn {name}\(\)", file.read_text(encoding="utf-8"))]
+                    self.assertTrue(found, f"{program} {path}")
+                for target, trial in re.findall(r"`make (\w+)(?: TRIAL=([\w-]+))?", longer):
+                    self.exists(f"make {target}")
+                    if trial:
+                        self.assertIn(f'"{trial}"', documents.read("tests/chaos/src/trial.rs"))
 
 
 if __name__ == "__main__":

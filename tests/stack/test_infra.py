@@ -51,7 +51,7 @@ class Infrastructure(unittest.TestCase):
         # aws: is the prefix of keys of conditions.
         services -= {"aws"}
         self.assertGreater(len(services), 8)
-        endpoints = {k.removesuffix("Endpoint") for k in self.resources("AWS::EC2::VPCEndpoint")}
+        endpoints = {k.removesuffix("Endpoint").lower() for k in self.resources("AWS::EC2::VPCEndpoint")}
         self.assertLessEqual(services - set(NOT_FROM_A_SUBNET), endpoints)
 
     def test_an_answer_to_cloudformation_leaves_the_network(self):
@@ -74,6 +74,7 @@ class Infrastructure(unittest.TestCase):
             {"RedisGateShards": "3"},
             {"CapacityProviderEnabled": "true"},
             {"CapacityProviderEnabled": "true"} | own,
+            {"ApiFilesEnabled": "true"},
         ):
             with self.subTest(change):
                 Stack(self.infra, {"EnvPrefix": "test"} | change)
@@ -118,6 +119,17 @@ class Infrastructure(unittest.TestCase):
         self.assertIn("verify-full", str(self.infra["Outputs"]["DatabaseUrl"]))
         for name in ("RedisGateUrl", "RedisCacheUrl"):
             self.assertIn("rediss://", str(self.infra["Outputs"][name]))
+
+    def test_files_of_calls_are_encrypted_private_and_deleted_after_the_collector_would(self):
+        self.assertNotIn("CallFiles", Stack(self.infra, {"EnvPrefix": "test"}).resources)
+        bucket = self.infra["Resources"]["CallFiles"]["Properties"]
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        self.assertEqual(rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"], "aws:kms")
+        self.assertEqual(set(bucket["PublicAccessBlockConfiguration"].values()), {True})
+        (statement,) = self.infra["Resources"]["CallFilesPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        self.assertEqual((statement["Effect"], statement["Condition"]), ("Deny", {"Bool": {"aws:SecureTransport": "false"}}))
+        kept = self.template["Parameters"]["ApiFilesKeepDays"]["Default"] + self.template["Parameters"]["ApiFilesGraceSeconds"]["Default"] / 86_400
+        self.assertGreater(self.infra["Parameters"]["ApiFilesDays"]["Default"], kept)
 
     def test_alarms_name_headings_of_the_runbook(self):
         known = documents.headings("docs/how-to/runbook.md")

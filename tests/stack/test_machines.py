@@ -10,7 +10,7 @@ from pathlib import Path
 import documents
 import yaml
 
-UNITS = ["usher.service", "usher-migrate.service"]
+UNITS = ["usher.service", "usher-migrate.service", "ticket-audit.service", "ticket-audit.timer"]
 
 
 def manifests(name):
@@ -26,9 +26,10 @@ def longest_timeout():
 
 class Machines(unittest.TestCase):
     def options(self, command, words):
-        """Every option is one of the host's command line."""
-        source = documents.read("runtime/src/cli/arguments.rs")
-        known = {name.replace("_", "-") for name in re.findall(r"^\s+pub\(super\) (\w+):", source, re.M)}
+        """Every option is one of the program's command line: of the host, or of the audit."""
+        audit = words[0].endswith("/ticket-audit")
+        source = documents.read("operator/audit/src/cli.rs" if audit else "runtime/src/cli/arguments.rs")
+        known = {name.replace("_", "-") for name in re.findall(r"^\s+pub\((?:super|crate)\) (\w+):", source, re.M)}
         for word in words:
             if word.startswith("--"):
                 self.assertIn(word.removeprefix("--"), known, command)
@@ -40,15 +41,17 @@ class Machines(unittest.TestCase):
             for unit in UNITS:
                 # The program is not installed where this test runs.
                 text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", documents.read(f"deploy/systemd/{unit}"), flags=re.M)
-                path = Path(folder, unit)
-                path.write_text(text, encoding="utf-8")
-                done = subprocess.run([analyze, "verify", path], capture_output=True, text=True, check=False)
+                Path(folder, unit).write_text(text, encoding="utf-8")
+            for unit in UNITS:
+                done = subprocess.run([analyze, "verify", Path(folder, unit)], capture_output=True, text=True, check=False)
                 self.assertEqual((done.returncode, done.stderr), (0, ""), unit)
 
     def test_commands_exist(self):
         for unit in UNITS:
-            (command,) = re.findall(r"^ExecStart=(.*)$", documents.read(f"deploy/systemd/{unit}"), re.M)
-            self.options(command, command.split())
+            commands = re.findall(r"^ExecStart=(.*)$", documents.read(f"deploy/systemd/{unit}"), re.M)
+            self.assertEqual(len(commands), int(unit.endswith(".service")), unit)
+            for command in commands:
+                self.options(command, command.split())
         for document in (*manifests("usher"), *manifests("migrate")):
             for container in self.containers(document):
                 if container["image"].startswith("usher:"):

@@ -49,6 +49,12 @@ def host_families():
     return found
 
 
+def audit_families():
+    """Names of the families that ticket-audit writes."""
+    texts = [text for _, text in documents.sources("operator/audit/src")]
+    return set(re.findall(r'"(ticket_audit_[a-z_]+)"', " ".join(texts)))
+
+
 class Alarms(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -186,9 +192,9 @@ class Rules(unittest.TestCase):
             self.check(expression, expression)
 
     def check(self, expression, name):
-        families = host_families()
+        families = host_families() | audit_families()
         own = {f"emf_usher_{prometheus_name(metric)}{part}" for metric in printed() for part in ("_sum", "_count")}
-        metrics = re.findall(r"\b(?:usher|emf)_[a-z_]+", expression) or re.findall(r"\bup\b", expression)
+        metrics = re.findall(r"\b(?:usher|emf|ticket_audit)_[a-z_]+", expression) or re.findall(r"\bup\b", expression)
         self.assertTrue(metrics, name)
         for metric in metrics:
             base = re.sub("_(bucket|sum|count)$", "", metric)

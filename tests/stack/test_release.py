@@ -18,7 +18,7 @@ class Release(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.binaries = Path(self.folder.name, "binaries")
         self.binaries.mkdir()
-        for program in ("usher", *FUNCTIONS):
+        for program in ("usher", "ticket-audit", "ticket-mend", *FUNCTIONS):
             Path(self.binaries, program).write_text(program, encoding="utf-8")
 
     def release(self, target):

@@ -51,6 +51,8 @@ REFUSED = [
     ("NextPaymentKeyHasFirst", one(logins="secrets", PaymentWebhookSecretNext=LONG), "goes with PaymentWebhookSecret"),
     ("RefundsAreSigned", one(RefundUrl=REFUNDS), "needs RefundSecretArn"),
     ("NextRefundKeyHasFirst", one(RefundSecretNext=LONG), "goes with RefundSecret"),
+    ("ApiFilesHaveOnePlace", one(ApiFilesBucket="calls", ApiFilesFolder="/calls"), "not both"),
+    ("ApiFilesEndpointHasBucket", one(ApiFilesEndpoint="http://127.0.0.1:9000"), "needs ApiFilesBucket"),
     ("TraceHeadersComeFromOnePlace", one(logins="secrets", OtlpHeaders="a=b"), "not both"),
     ("TraceHeadersHaveEndpoint", one(OtlpHeaders="a=b"), "need OtlpEndpoint"),
 ]

@@ -22,7 +22,7 @@ NOT_PASSED = {
 # Read by the log's setup, before the settings.
 OF_EVERY_FUNCTION = {"LOG_LEVEL"}
 # Variants of the parameters that together pass on every variable.
-WITH_FILES = {"TlsCaFile": "ca.pem", "TlsCertificateFile": "c.pem", "TlsKeyFile": "k.pem"}
+WITH_FILES = {"TlsCaFile": "ca.pem", "TlsCertificateFile": "c.pem", "TlsKeyFile": "k.pem", "ApiFilesFolder": "/calls"}
 ROLES = {"DatabaseWriterRole": "writer", "DatabaseReaderRole": "reader"}
 PASSWORDS = {
     "DatabaseUser": "u",
@@ -44,7 +44,7 @@ BOTH = {"CapacityProviderArn": combinations.PROVIDER} | dict.fromkeys(("Storefro
 STACKS = [
     combinations.one(**WITH_FILES, **ROLES, **PASSWORDS, **BOTH),
     combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE, **BOTH),
-    combinations.one("msk-iam", logins="tokens", **BOTH),
+    combinations.one("msk-iam", logins="tokens", ApiFilesBucket="calls", ApiFilesEndpoint="http://127.0.0.1:9000", **BOTH),
 ]
 
 

@@ -62,6 +62,7 @@ impl Sale {
             status: ProgramStatus::OnSale,
             pay_window_ms: PAY_WINDOW_MS.try_into()?,
             user_limit: SEATS_OF_ORDER * ORDERS_OF_BUYER,
+            admissions_per_second: None,
             categories: vec![hall],
         };
         let loader = Epoch::new(rand::random());

@@ -1,16 +1,6 @@
 //! Which keys a Redis server removes when it reaches `maxmemory`.
 
-use std::time::Duration;
-
-use redis::cmd;
-use tokio::time::Instant;
-
-use super::link::Servers;
-use super::node::pipeline;
-use super::{Link, LinkError, Reply};
-
-/// Pause after a failed check of the policy.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+use super::{Link, LinkError};
 
 /// Which keys a server may remove when it has reached `maxmemory`, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +22,20 @@ impl Eviction {
         }
     }
 
+    /// Of the servers whose section `memory` of `INFO` is given: the most that one may remove, and
+    /// the name of its policy.
+    fn of_all(infos: &[String]) -> Result<(Self, String), LinkError> {
+        let mut found = None;
+        for text in infos {
+            let policy = text
+                .lines()
+                .find_map(|line| line.strip_prefix("maxmemory_policy:"))
+                .ok_or_else(|| LinkError::Protocol("INFO contains no maxmemory_policy".into()))?;
+            found = found.max(Some((Self::of(policy), policy.to_owned())));
+        }
+        found.ok_or_else(|| LinkError::no_answer("INFO"))
+    }
+
     /// The `maxmemory-policy` that removes no more than this.
     fn policy(self) -> &'static str {
         match self {
@@ -46,55 +50,25 @@ impl Link {
     /// Reads the server's `maxmemory-policy`: what it may remove, and its name. In a cluster that of
     /// the primary that may remove most.
     pub async fn eviction(&self) -> Result<(Eviction, String), LinkError> {
-        let deadline = Instant::now() + self.response_timeout;
-        let nodes = match &self.servers {
-            Servers::One(node) => vec![node.clone()],
-            Servers::Cluster(cluster) => cluster.primaries(deadline).await?,
-        };
-        let info = pipeline([cmd("INFO").arg("memory").to_owned()]);
-        let mut found = None;
-        for node in nodes {
-            let value = node.exchange(&info, deadline).await?.pop();
-            let value = value.ok_or_else(|| LinkError::no_answer("INFO"))?;
-            let text = Reply::new("INFO", value)?.word()?;
-            let policy = text
-                .lines()
-                .find_map(|line| line.strip_prefix("maxmemory_policy:"))
-                .ok_or_else(|| LinkError::Protocol("INFO contains no maxmemory_policy".into()))?;
-            found = found.max(Some((Eviction::of(policy), policy.to_owned())));
-        }
-        found.ok_or_else(|| LinkError::Unavailable("the cluster has no primary".into()))
+        Eviction::of_all(&self.infos("memory").await?)
     }
 
     /// Raises the alarm `redis_may_evict` when the server may remove more than `allowed`. Checks at
     /// the start and after each reconnect, which may lead to another server. Runs for ever: spawn it.
     pub async fn watch_eviction(self, allowed: Eviction) {
-        let mut changes = self.changes();
-        let mut alarmed = None;
-        loop {
-            changes.mark_unchanged();
-            match self.eviction().await {
-                Ok((found, _)) if found <= allowed => alarmed = None,
-                Ok((_, policy)) if alarmed.as_ref() == Some(&policy) => {}
-                Ok((_, policy)) => {
-                    tracing::error!(
-                        alarm = "redis_may_evict",
-                        policy,
-                        "Redis may remove keys that must stay: set its maxmemory-policy to {}",
-                        allowed.policy()
-                    );
-                    alarmed = Some(policy);
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "maxmemory-policy cannot be read; it is read again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                    continue;
-                }
-            }
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
+        let find = |infos: &[String]| {
+            let (found, policy) = Eviction::of_all(infos)?;
+            Ok((found > allowed).then_some(policy))
+        };
+        let alarm = |policy: &String| {
+            tracing::error!(
+                alarm = "redis_may_evict",
+                policy,
+                "Redis may remove keys that must stay: set its maxmemory-policy to {}",
+                allowed.policy()
+            );
+        };
+        self.watch("memory", find, alarm).await;
     }
 }
 

@@ -8,6 +8,7 @@ mod connect;
 mod error;
 mod eviction;
 mod failover;
+mod info;
 mod library;
 mod link;
 mod login;
@@ -24,6 +25,7 @@ mod socket;
 mod subscription;
 mod tcp;
 mod tls;
+mod write_guard;
 
 pub use blocking::BlockingConnection;
 pub use error::{InvalidArgument, LinkError};
@@ -36,6 +38,7 @@ pub use refusal::{Refusal, RefusalReason};
 pub use reply::Reply;
 pub use script::{Call, Script};
 pub use subscription::Subscription;
+pub use write_guard::WriteGuard;
 
 /// A script fragment `(name, text)` with the function `server_replid()`: the replication id of the
 /// server, which changes with every restart and failover. On a replica the function raises an

@@ -4,6 +4,19 @@ use redis::{Cmd, ToRedisArgs, cmd};
 
 use super::library::Library;
 
+#[cfg(removable_protections)]
+use removal::edited;
+
+#[cfg(removable_protections)]
+#[path = "../../../tests/model/removals/removal.rs"]
+mod removal;
+
+/// The text of a script or fragment. A build that shows that tests need a part of it edits it.
+#[cfg(not(removable_protections))]
+const fn edited<'a>(_name: &str, text: &'a str) -> &'a str {
+    text
+}
+
 /// A complete script and its hash.
 #[derive(Debug)]
 pub struct Script {
@@ -61,15 +74,16 @@ impl Script {
         let mut source = String::with_capacity(body.len() * 3);
         let mut included = Vec::new();
         let mut own = String::with_capacity(body.len());
-        for line in body.lines() {
+        for line in edited(name, body).lines() {
             let (target, text) = match line.strip_prefix("--@include ") {
                 Some(fragment) => {
                     let found = fragments.iter().find(|(name, _)| *name == fragment);
                     let (_, text) = found.unwrap_or_else(|| {
                         panic!("script {name} includes an unknown fragment {fragment}")
                     });
-                    included.push(*text);
-                    (None, *text)
+                    let text = edited(fragment, text);
+                    included.push(text);
+                    (None, text)
                 }
                 None => (Some(&mut own), line),
             };
@@ -140,11 +154,17 @@ const WORDS_OF_CALL: usize = 2;
 impl Call {
     /// A call without arguments.
     pub fn new(script: &'static Script, key: &str) -> Self {
+        Self::with_keys(script, &[key])
+    }
+
+    /// A call with several keys, at least one, of the same hash tag. The first one leads to the node
+    /// of a cluster. The script must not name siblings.
+    pub fn with_keys(script: &'static Script, keys: &[&str]) -> Self {
         let command = match script.library() {
             Some(library) => begin("FCALL", library.name()),
             None => begin("EVALSHA", &script.hash),
         };
-        Self { script, command }.arg(1).arg(key)
+        Self { script, command }.arg(keys.len()).arg(keys)
     }
 
     /// Appends an argument.

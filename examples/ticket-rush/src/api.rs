@@ -223,6 +223,51 @@ impl ApiClient {
         self.send("PATCH /programs/{id}", request).await
     }
 
+    /// Stops (`stop`) or resumes (`resume`) a sale; needs a token with the scope `programs:write`.
+    pub async fn switch_sale(&self, seller: &Buyer, id: &str, verb: &str) -> Answer {
+        let request = self.post(&format!("/programs/{id}/{verb}"));
+        let request = request.bearer_auth(&seller.token);
+        self.send(&format!("POST /programs/{{id}}/{verb}"), request)
+            .await
+    }
+
+    /// Switches the waiting room of a program; `None`: off. Needs a token with the scope
+    /// `programs:write`.
+    pub async fn switch_waiting_room(
+        &self,
+        seller: &Buyer,
+        id: &str,
+        admissions_per_second: Option<u32>,
+    ) -> Answer {
+        let request = self.request(Method::PUT, &format!("/programs/{id}/waiting-room"));
+        let body = json!({ "admissions_per_second": admissions_per_second });
+        let request = request.bearer_auth(&seller.token).json(&body);
+        self.send("PUT /programs/{id}/waiting-room", request).await
+    }
+
+    /// Joins the waiting room of a program.
+    pub async fn join_waiting_room(&self, buyer: &Buyer, id: &str) -> Answer {
+        let request = self.post(&format!("/programs/{id}/waiting-room"));
+        let request = request.bearer_auth(&buyer.token);
+        self.send("POST /programs/{id}/waiting-room", request).await
+    }
+
+    /// Looks at a place in the waiting room of a program.
+    pub async fn waiting_room_place(&self, buyer: &Buyer, id: &str, ticket: &str) -> Answer {
+        let request = self.get(&format!("/programs/{id}/waiting-room?ticket={ticket}"));
+        let request = request.bearer_auth(&buyer.token);
+        self.send("GET /programs/{id}/waiting-room", request).await
+    }
+
+    /// Adds seats to a program (`seats`), blocks or unblocks some (`block`, `unblock`); needs a token
+    /// with the scope `programs:write`.
+    pub async fn change_seats(&self, seller: &Buyer, id: &str, verb: &str, body: &Value) -> Answer {
+        let request = self.post(&format!("/programs/{id}/{verb}"));
+        let request = request.bearer_auth(&seller.token).json(body);
+        let route = format!("POST /programs/{{id}}/{verb}");
+        self.send(&route, request).await
+    }
+
     /// Gets sums of API calls; needs a token with the scope `api-calls:read`. Example of `query`:
     /// `by=route,status`.
     pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {

@@ -98,16 +98,18 @@ impl Environment {
     /// The audit of the client logs in a folder.
     pub async fn audit(&self, logs: &Path) -> Result<Command> {
         let servers = &self.servers;
-        let mut audit = Command::new(self.checkout.program("audit")?);
+        let mut audit = Command::new(self.checkout.program("ticket-audit")?);
         audit
             .args(["--env", &self.prefix])
             .args(["--database-url", &servers.database_url])
             .args(["--redis-url", &servers.gate_url().await?])
+            // Callers that audit a running system repeat the audit themselves.
+            .args(["--pause", "0"])
             .arg("--logs")
             .arg(logs);
         let logins = [
             ("DATABASE", &servers.database_login),
-            ("REDIS", &servers.redis_login),
+            ("REDIS_GATE", &servers.redis_login),
         ];
         for (name, login) in logins {
             if let Some(login) = login {

@@ -12,7 +12,7 @@ pub use crate::servers::Servers;
 pub struct Checkout {
     /// Folder with template.yaml.
     pub root: PathBuf,
-    /// Folder with `usher`, `audit` and the functions.
+    /// Folder with `usher`, `ticket-audit` and the functions.
     pub programs: PathBuf,
 }
 

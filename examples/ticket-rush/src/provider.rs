@@ -71,9 +71,14 @@ impl RefundProvider {
         })
     }
 
-    /// The address for the parameter `RefundUrl`.
-    pub fn url(&self) -> String {
-        format!("http://{}{PATH}", self.address)
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The address for the parameter `RefundUrl`, of the provider or of a relay in front of it.
+    pub fn url_at(port: u16) -> String {
+        format!("http://127.0.0.1:{port}{PATH}")
     }
 }
 

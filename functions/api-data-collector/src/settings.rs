@@ -7,6 +7,8 @@ use shared::api_calls::Caps;
 use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 
+use crate::files::FileSettings;
+
 /// A day, in seconds.
 const DAY: u64 = 86_400;
 
@@ -23,6 +25,8 @@ pub struct Settings {
     pub caps: Caps,
     /// When rows are deleted.
     pub retention: Retention,
+    /// Where calls are written as files, if they are.
+    pub files: Option<FileSettings>,
     /// Certificates and logins.
     pub access: AccessSettings,
 }
@@ -66,6 +70,7 @@ impl Settings {
                 every: reader.seconds_or("API_RETENTION_EVERY_SECONDS", 1..=DAY, 60),
                 limit: reader.integer_or("API_RETENTION_LIMIT", 1..=100_000, 5_000),
             },
+            files: FileSettings::read(reader),
         })
     }
 }

@@ -168,6 +168,7 @@ mod tests {
             .collect();
         arrivals.insert(1, arrival(20, Err(Reason::new("no JSON"))));
         let error = StoreError {
+            system: "postgres",
             class: ErrorClass::Unavailable,
             sqlstate: None,
             message: "away".into(),

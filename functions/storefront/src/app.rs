@@ -9,6 +9,7 @@ use redis_link::Eviction;
 use shared::access::{Access, Keys};
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
+use shared::limits::RateLimiter;
 use shared::store::Store;
 use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use crate::admission::Admission;
 use crate::barriers::{BarrierPoll, OwnBarriers};
 use crate::emission::Emitter;
 use crate::kafka::{KafkaOrders, PublishOrders, broker_security};
+use crate::limits::Limits;
 use crate::settings::Settings;
 
 /// Timeout of a command to the gate's Redis.
@@ -39,6 +41,8 @@ pub struct App {
     pub store: Store,
     /// Publisher of orders to Kafka.
     pub publisher: Arc<dyn PublishOrders>,
+    /// Rate limits of buyers and addresses.
+    pub limits: Limits,
     /// Refuses orders while order-create stores none.
     pub admission: Admission,
     /// Barriers that this process appended to the orders' topic.
@@ -96,10 +100,13 @@ impl App {
         let tracer = Tracer::start(traces.as_ref(), names, FLUSH_INTERVAL);
         let link = access.cache(&streams.redis, streams.timeout)?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);
+        let limiter = RateLimiter::new(link.clone(), names.clone());
+        let limits = Limits::new(limiter, settings.limits, names);
         let changes = streams.changed_announcer(link.clone(), names);
         let mut background = JoinSet::new();
         background.spawn(brokers.renew_login());
         background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
+        background.spawn(gate.link().clone().watch_write_guard());
         background.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
             background.spawn(follow(
@@ -115,6 +122,7 @@ impl App {
             gate,
             store,
             publisher,
+            limits,
             admission: Admission::default(),
             barriers: OwnBarriers::default(),
             barrier_poll: BarrierPoll::default(),

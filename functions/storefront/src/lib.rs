@@ -5,13 +5,14 @@
 //! 1. [`http`] reads it, bounds its body and finds its [`http::Route`]; an error is answered as a
 //!    problem document (RFC 9457).
 //! 2. [`identity`] takes the caller from the claims that the gateway's JWT authorizer verified.
-//! 3. One of [`programs`], [`orders`], [`payments`], [`refunds`], [`api_calls`], [`parked`] or
-//!    [`gaps`] handles it.
-//! 4. [`admission`] refuses orders while order-create stores none. [`kafka`] publishes an order,
+//! 3. [`limits`] refuses a buyer or an address with too many orders or look-ups.
+//! 4. One of [`programs`], [`waiting_room`], [`orders`], [`payments`], [`refunds`], [`api_calls`],
+//!    [`parked`] or [`gaps`] handles it.
+//! 5. [`admission`] refuses orders while order-create stores none. [`kafka`] publishes an order,
 //!    behind the trait [`kafka::PublishOrders`].
-//! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
-//! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
-//! 7. `traces` describes the spans of the request.
+//! 6. [`rebuild`] fills the gate of a program whose state Redis has lost.
+//! 7. [`emission`] publishes the API call for the statistics; no request waits for it.
+//! 8. `traces` describes the spans of the request.
 //!
 //! Beside the requests, [`barriers`] appends what the timeout-closer requests, and a task follows
 //! the stream of changed programs, so that no cached program is served after it has changed.
@@ -28,6 +29,7 @@ pub mod gaps;
 pub mod http;
 pub mod identity;
 pub mod kafka;
+pub mod limits;
 pub mod orders;
 pub mod parked;
 pub mod payments;
@@ -35,8 +37,10 @@ pub mod programs;
 pub mod rebuild;
 pub mod refunds;
 mod traces;
+pub mod waiting_room;
 
 mod app;
+mod counts;
 mod router;
 mod settings;
 mod settle;

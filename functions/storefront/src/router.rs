@@ -7,8 +7,10 @@ use shared::sale::ProgramStatus;
 
 use crate::app::App;
 use crate::emission::Caller;
-use crate::http::{Call, HttpEvent, HttpResponse, Problem, Reply, Route, now_ms};
-use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, refunds, traces};
+use crate::http::{Call, HttpEvent, HttpResponse, Problem, Reply, RequestClass, Route, now_ms};
+use crate::{
+    api_calls, barriers, gaps, orders, parked, payments, programs, refunds, traces, waiting_room,
+};
 
 /// Response header with the identity of the process that answered.
 pub const INSTANCE_HEADER: &str = "x-instance-id";
@@ -60,6 +62,11 @@ impl App {
         if let Some(parameters) = route.parameters() {
             call.only(parameters)?;
         }
+        if route.class() == RequestClass::Lookups {
+            let user = call.claims.user().ok();
+            let class = RequestClass::Lookups;
+            self.limits.take(class, call, user.as_ref()).await?;
+        }
         match route {
             Route::CreateOrder(program) => orders::create(self, &program, call).await,
             // On the heap: the future of an order has its own size, not that of the largest handler.
@@ -75,8 +82,15 @@ impl App {
             Route::UpdateProgram(id) => programs::update(self, &id, call).await,
             Route::StopSale(id) => programs::switch(self, &id, ProgramStatus::Stopped, call).await,
             Route::ResumeSale(id) => programs::switch(self, &id, ProgramStatus::OnSale, call).await,
+            Route::AddSeats(id) => programs::add_seats(self, &id, call).await,
+            Route::BlockSeats(id) => programs::block(self, &id, call).await,
+            Route::UnblockSeats(id) => programs::unblock(self, &id, call).await,
+            Route::BlockedSeats(id) => programs::blocked(self, &id, call).await,
             Route::Seats(id) => programs::seats(self, &id, call).await,
             Route::CreateOrder(program) => orders::create(self, &program, call).await,
+            Route::JoinRoom(program) => waiting_room::join(self, &program, call).await,
+            Route::RoomPlace(program) => waiting_room::look(self, &program, call).await,
+            Route::SwitchRoom(id) => programs::switch_waiting_room(self, &id, call).await,
             Route::Order(number) => orders::get(self, &number, call).await,
             Route::Orders => orders::list(self, call).await,
             Route::CancelOrder(number) => orders::cancel(self, &number, call).await,

@@ -14,6 +14,8 @@ use shared::telemetry::traces::TraceSettings;
 
 use crate::http::{RequestClass, ServedClasses};
 use crate::kafka::mechanism;
+use crate::limits::LimitSettings;
+use crate::waiting_room::settings::RoomSettings;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -47,6 +49,10 @@ pub struct Settings {
     pub webhook_tolerance: Duration,
     /// Limits of requests that wait until their order is stored.
     pub waiting: WaitSettings,
+    /// Rate limits of buyers and addresses.
+    pub limits: LimitSettings,
+    /// Waiting rooms of programs.
+    pub waiting_room: RoomSettings,
     /// Publishing of API calls.
     pub calls: CallSettings,
     /// Export of spans, if enabled.
@@ -120,6 +126,7 @@ impl Settings {
             let cache = CacheSettings::read(reader);
             let database = reader.postgres("DATABASE");
             let security = security(reader);
+            let waiting = waiting(reader);
             let traces = TraceSettings::read(reader, "storefront");
             let servers = [&redis, &cache.streams.redis, &database];
             let logins = servers.into_iter().map(|server| &server.login);
@@ -142,7 +149,9 @@ impl Settings {
                 linger: linger(reader, execution),
                 user_limit: reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6),
                 webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
-                waiting: waiting(reader),
+                waiting,
+                limits: LimitSettings::read(reader, classes),
+                waiting_room: RoomSettings::read(reader, waiting.stall),
                 calls: calls(reader, &names, execution),
                 traces,
                 access: AccessSettings::read(reader, needed),

@@ -32,6 +32,9 @@ pub struct ClosingCounts {
     pub put_off: u64,
     /// Entries left to their leases after a failure.
     pub failed: u64,
+    /// For how long at least an entry has been postponed again and again because another process
+    /// must act first, ms: the longest of all. 0 for an entry that is postponed for the first time.
+    pub oldest_put_off_ms: u64,
 }
 
 impl ClosingCounts {
@@ -42,6 +45,7 @@ impl ClosingCounts {
         self.acknowledged += batch.acknowledged;
         self.put_off += batch.put_off;
         self.failed += batch.failed;
+        self.oldest_put_off_ms = self.oldest_put_off_ms.max(batch.oldest_put_off_ms);
     }
 }
 
@@ -61,18 +65,23 @@ pub struct SweepReport {
     pub closed: u64,
     /// Orders paid by a payment that had arrived before them.
     pub matched: u64,
-    /// Dirty rows by which the gate was settled.
+    /// Dirty rows by which the gate was settled: orders, and programs whose seats were changed.
     pub settled: u64,
     /// Rows that stay dirty: the gate is away, or does not hold the program.
     pub unsettled: u64,
     /// Orders that got a new timeout entry.
     pub rearmed: u64,
-    /// Orders whose seats differed between the gate and Postgres.
+    /// Orders whose seats differed between the gate and Postgres, and seats that only one of them
+    /// had, or had blocked.
     pub mended: u64,
     /// Counters of the gate (free seats, longest runs) that contradicted its seat map.
     pub recounted: u64,
     /// Orders that counted wrongly towards their buyers' limits.
     pub tickets: u64,
+    /// Accepted orders without a row that the sweep came across.
+    pub accepted: u64,
+    /// Age of the oldest of them, ms.
+    pub oldest_accepted_ms: u64,
     /// Changes of programs published by this sweep.
     pub published: u64,
     /// Changes of programs that the stream did not take. The next sweep tries again.
@@ -91,6 +100,8 @@ pub struct SweepReport {
     pub given_up: u64,
     /// Refunds requested by this sweep, of payments that pay no order.
     pub refunds_requested: u64,
+    /// Replicas of a gate that takes writes without them.
+    pub unguarded: u64,
     /// Refunds that the provider has made.
     pub refunded: u64,
     /// Refunds that the provider has refused.
@@ -115,16 +126,22 @@ impl TickReport {
             .count("TimeoutsFailed", self.outcome.failed)
             .count("GatesFilling", self.fillings.found)
             .count("GatesOpened", self.fillings.opened);
+        // Times only of entries and orders that exist: the mean of a period is theirs.
+        if self.outcome.oldest_put_off_ms > 0 {
+            line = line.milliseconds("OldestPutOff", self.outcome.oldest_put_off_ms as f64);
+        }
         if let Some(sweep) = &self.sweep {
             line = line
                 .count("SweepClosed", sweep.closed)
                 .count("SweepMatchedPayments", sweep.matched)
                 .count("SweepSettled", sweep.settled)
                 .count("SweepUnsettled", sweep.unsettled)
+                .count("GateWritesUnguarded", sweep.unguarded)
                 .count("SweepRearmed", sweep.rearmed)
                 .count("SweepMended", sweep.mended)
                 .count("SweepRecounted", sweep.recounted)
                 .count("SweepTickets", sweep.tickets)
+                .count("AcceptedWithoutRow", sweep.accepted)
                 .count("SweepPublished", sweep.published)
                 .count("SweepUnpublished", sweep.unpublished)
                 .count("SweepExpired", sweep.expired)
@@ -138,6 +155,9 @@ impl TickReport {
                 .count("RefundsFailed", sweep.refunds_failed)
                 .count("RefundsWaiting", sweep.refunds_waiting)
                 .count("RefundsRefused", sweep.refunds_refused);
+            if sweep.accepted > 0 {
+                line = line.milliseconds("OldestAccepted", sweep.oldest_accepted_ms as f64);
+            }
         }
         line.emit();
     }

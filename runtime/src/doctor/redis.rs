@@ -1,10 +1,11 @@
 //! Checks the Redis servers of this machine that variables of functions name: whether they accept
-//! writes, and which keys they evict.
+//! writes, which keys they evict, and whether they take writes without their replicas.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, cmd};
+use redis_link::WriteGuard;
 
 use super::Finding;
 use sam_template::model::Application;
@@ -13,7 +14,7 @@ use sam_template::project::local_servers;
 /// Longest wait for a response.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One finding for each server that responds. The preflight checks report the others.
+/// Findings for each server that responds. The preflight checks report the others.
 pub(super) async fn servers(app: &Application) -> Vec<Finding> {
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (variable, value) in app
@@ -37,15 +38,17 @@ pub(super) async fn servers(app: &Application) -> Vec<Finding> {
         };
         if let Ok(state) = RedisState::read(&client).await {
             found.push(state.finding(&server));
+            found.extend(state.of_replicas(&server));
         }
     }
     found
 }
 
-/// Role and eviction policy of a server.
+/// Role and eviction policy of a server, and how it treats writes without its replicas.
 struct RedisState {
     is_replica: bool,
     policy: String,
+    guard: Option<WriteGuard>,
 }
 
 impl RedisState {
@@ -63,7 +66,24 @@ impl RedisState {
         Ok(Self {
             is_replica: info.lines().any(|line| line == "role:slave"),
             policy: policy.unwrap_or("unknown").to_owned(),
+            guard: WriteGuard::read(&info).ok(),
         })
+    }
+
+    /// Nothing of a server without replicas.
+    fn of_replicas(&self, server: &str) -> Option<Finding> {
+        match self.guard? {
+            WriteGuard::Guarded if self.is_replica => None,
+            WriteGuard::Guarded => Some(Finding::ok(format!(
+                "{server} takes writes only while replicas follow it (min-replicas-to-write)"
+            ))),
+            WriteGuard::NoReplicas => None,
+            WriteGuard::Unguarded { replicas } => Some(Finding::warn(format!(
+                "{server} has replicas ({replicas}), and takes writes without them: what a primary \
+                 takes that has been replaced is lost. Set min-replicas-to-write to 1 or more and \
+                 min-replicas-max-lag to 10"
+            ))),
+        }
     }
 
     fn finding(&self, server: &str) -> Finding {
@@ -82,5 +102,29 @@ impl RedisState {
                  a cache beside streams"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+
+    fn of_replicas(is_replica: bool, guard: WriteGuard) -> Option<Severity> {
+        let state = RedisState {
+            is_replica,
+            policy: "noeviction".to_owned(),
+            guard: Some(guard),
+        };
+        state.of_replicas("Redis").map(|finding| finding.severity)
+    }
+
+    #[test]
+    fn only_a_primary_with_replicas_needs_the_settings() {
+        let unguarded = WriteGuard::Unguarded { replicas: 1 };
+        assert_eq!(of_replicas(false, unguarded), Some(Severity::Warn));
+        assert_eq!(of_replicas(false, WriteGuard::Guarded), Some(Severity::Ok));
+        assert_eq!(of_replicas(false, WriteGuard::NoReplicas), None);
+        assert_eq!(of_replicas(true, WriteGuard::Guarded), None);
     }
 }

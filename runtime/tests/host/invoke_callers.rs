@@ -1,14 +1,12 @@
 //! The Invoke API as its callers use it: the SDK for Rust, boto3, and the AWS command line.
 
-use std::path::Path;
-use std::process::Command;
-
 use aws_sdk_lambda::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use aws_sdk_lambda::{Client, error::ProvideErrorMetadata as _};
 use base64::Engine as _;
 use serde_json::Value;
+use testkit::python::Tools;
 
 use crate::invoke_api_fixture::Host;
 use crate::support::function;
@@ -123,27 +121,9 @@ async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
     host.stop().await;
 }
 
-/// The programs that scripts/setup installs.
-fn python_tools() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/lib");
-    let script = "for part in say places python; do source \"$0/$part.sh\"; done; printf %s \
-                  \"$PYTHON_TOOLS\"";
-    let output = Command::new("bash")
-        .args(["-c", script])
-        .arg(root)
-        .output()
-        .unwrap();
-    let tools = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        Path::new(&tools).join("complete").exists(),
-        "{tools} is not there: run scripts/setup"
-    );
-    tools
-}
-
-/// What a program of those says, with the host as its Lambda.
+/// What a program that scripts/setup installs says, with the host as its Lambda.
 async fn said(program: &str, arguments: &[&str], url: &str) -> (bool, String) {
-    let mut command = tokio::process::Command::new(format!("{}/bin/{program}", python_tools()));
+    let mut command = tokio::process::Command::new(Tools::Aws.program(program));
     command
         .args(arguments)
         .env("AWS_ENDPOINT_URL_LAMBDA", url)

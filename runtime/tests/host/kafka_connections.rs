@@ -33,7 +33,7 @@ impl Connected {
     async fn start() -> Self {
         let kafka_port = free_address().port();
         let relay = Relay::start(kafka_port).await;
-        let kafka = PrivateKafka::behind(relay.port(), kafka_port);
+        let kafka = PrivateKafka::behind(vec![[kafka_port, relay.port()]]);
         let fixture = KafkaFixture::at(format!("127.0.0.1:{}", relay.port()), 1).await;
         let running = fixture.start();
         let mut connected = Self {

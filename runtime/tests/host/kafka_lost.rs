@@ -36,7 +36,7 @@ pub(crate) async fn delete_before(fixture: &KafkaFixture, offset: Offset) {
 }
 
 /// Deletes the topic and creates another one with the same name.
-async fn create_again(fixture: &KafkaFixture) {
+async fn create_again(fixture: &KafkaFixture, partitions: i32) {
     let admin = admin(fixture);
     let topic = fixture.mapping.topics[0].as_str();
     admin
@@ -46,7 +46,7 @@ async fn create_again(fixture: &KafkaFixture) {
         .as_ref()
         .unwrap();
     eventually("it is created again", async || {
-        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
         admin
             .create_topics(&[new], &AdminOptions::new())
             .await
@@ -167,13 +167,13 @@ async fn a_recreated_topic_is_read_from_its_start() {
     fixture.eventually_seen(3).await;
     running.drain().await;
     // while the host is stopped
-    create_again(&fixture).await;
+    create_again(&fixture, 1).await;
     fixture.produce(0, &values(3..5)).await;
     let running = fixture.start();
     let seen = fixture.eventually_seen(5).await;
     assert_eq!((seen[3].1, running.source.snapshot().logs_replaced), (0, 1));
     // while the host runs
-    create_again(&fixture).await;
+    create_again(&fixture, 1).await;
     fixture.produce(0, &values(5..6)).await;
     eventually("the record of the new topic is processed", async || {
         fixture.seen().into_iter().find(|seen| seen.2 == "value 5")
@@ -190,7 +190,7 @@ async fn a_longer_topic_created_again_loses_nothing() {
     fixture.produce(0, &values(0..3)).await;
     let running = fixture.start();
     fixture.eventually_seen(3).await;
-    create_again(&fixture).await;
+    create_again(&fixture, 1).await;
     fixture.produce(0, &values(10..30)).await;
     eventually("every record of the new topic is processed", async || {
         let seen: BTreeSet<String> = fixture.seen().into_iter().map(|seen| seen.2).collect();
@@ -204,6 +204,34 @@ async fn a_longer_topic_created_again_loses_nothing() {
         (running.source.snapshot().logs_replaced > 0).then_some(())
     })
     .await;
+    running.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_is_gone_holds_no_other_up() {
+    let mut fixture = KafkaFixture::new(3).await;
+    let registry = ComponentRegistry::default();
+    fixture.limits.parts = registry.clone();
+    for partition in 0..3 {
+        fixture.produce(partition, &values(0..3)).await;
+    }
+    let running = fixture.start();
+    fixture.eventually_seen(9).await;
+    create_again(&fixture, 2).await;
+    for partition in 0..2 {
+        fixture.produce(partition, &values(10..30)).await;
+    }
+    eventually("every record of the new topic is processed", async || {
+        let new = fixture.seen().into_iter().filter(|seen| seen.2.len() == 8);
+        let new: BTreeSet<(i32, String)> = new.map(|seen| (seen.0, seen.2)).collect();
+        (new.len() == 40).then_some(())
+    })
+    .await;
+    let restarts = part(&registry).restarts;
+    assert_eq!(
+        restarts, 1,
+        "one consumer finds all positions of the new topic"
+    );
     running.drain().await;
 }
 

@@ -8,7 +8,7 @@ answer_events() {
   "$here/servers" start
   eval "$("$here/servers" env)"
   unset AWS_REGION AWS_DEFAULT_REGION
-  build_programs usher audit
+  build_programs usher ticket-audit
   cargo_build "Compiling the test" "$LOGS/package-test.log" test --locked --profile "$PROFILE" --workspace --test journeys --no-run ||
     die "The test does not compile."
   title "Events"
@@ -42,7 +42,7 @@ stage() {
   test=$(sed -n 's/.*Executable.*(\(.*journeys-[0-9a-f]*\)).*/\1/p' "$LOGS/package-test.log" | tail -n 1)
   [[ $test == /* ]] || test=$ROOT/$test
   cp "$test" "$folder/test"
-  cp "$BUILT/usher" "$BUILT/audit" "$folder/"
+  cp "$BUILT/usher" "$BUILT/ticket-audit" "$folder/"
   for function in "${all[@]}"; do
     if [[ $architecture == "$(own_architecture)" ]]; then
       ln -s "$PACKAGES/$architecture/$function/bootstrap" "$folder/$function"

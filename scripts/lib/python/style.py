@@ -123,7 +123,7 @@ def words_in(pattern, parts, name, source, places):
 
 def crate_of(name):
     parts = name.split("/")
-    depth = 2 if parts[0] in ("functions", "examples", "tests", "crates") else 1
+    depth = 2 if parts[0] in ("functions", "examples", "tests", "crates", "operator") else 1
     return "/".join(parts[:depth])
 
 

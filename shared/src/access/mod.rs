@@ -29,4 +29,4 @@ pub use keys::{KEYS_PAUSE, Keys};
 pub use login::{KafkaTokens, ServerLogin, UserPassword};
 pub use open::{Access, Certificates, ClientIdentity};
 pub use refreshed::PAUSE;
-pub use settings::{AccessSettings, Needed};
+pub use settings::{AccessSettings, AwsKeys, AwsSettings, Needed};

@@ -40,19 +40,24 @@ impl Needed {
 /// Region, credentials and endpoints, from the variables of the AWS SDKs. Lambda sets them for
 /// every function.
 #[derive(Debug, Clone)]
-pub(super) struct AwsSettings {
-    pub(super) region: String,
+pub struct AwsSettings {
+    /// The region.
+    pub region: String,
     /// `None`: those of the SDK's chain, with the feature `credential-chain` only.
-    pub(super) keys: Option<AwsKeys>,
+    pub keys: Option<AwsKeys>,
     pub(super) secrets_manager: Option<String>,
     pub(super) ssm: Option<String>,
 }
 
+/// An access key.
 #[derive(Debug, Clone)]
-pub(super) struct AwsKeys {
-    pub(super) id: String,
-    pub(super) secret: Secret,
-    pub(super) token: Option<Secret>,
+pub struct AwsKeys {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// The session token of a role.
+    pub token: Option<Secret>,
 }
 
 impl AccessSettings {
@@ -84,7 +89,7 @@ impl AwsSettings {
     /// `AWS_ENDPOINT_URL`.
     ///
     /// Keys are required, unless the feature `credential-chain` finds them elsewhere.
-    fn read(reader: &Reader) -> Self {
+    pub fn read(reader: &Reader) -> Self {
         let region = reader
             .optional_text("AWS_REGION")
             .or_else(|| reader.optional_text("AWS_DEFAULT_REGION"));

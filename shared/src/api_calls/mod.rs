@@ -6,8 +6,8 @@
 //!         --Aggregate--> number of calls, time, histogram
 //! ```
 //!
-//! [`message`] and the sums are pure; [`store`] (feature `postgres`) adds, searches and deletes
-//! rows.
+//! [`message`], the sums and [`files`] are pure; [`store`] (feature `postgres`) adds, searches and
+//! deletes rows, and has the manifest of the files.
 //!
 //! Promises:
 //! - Calls may be added in any order and in any batches: the sums are the same.
@@ -16,6 +16,7 @@
 //!   order of the calls; the sums of a minute do not.
 
 mod aggregate;
+mod files;
 mod labels;
 mod message;
 mod roll_up;
@@ -28,10 +29,12 @@ mod message_tests;
 mod roll_up_tests;
 
 pub use aggregate::{Aggregate, BUCKET_BOUNDS_US, BUCKETS};
+pub use files::{CallFile, CallGroup, CallOrigin, CallRange, Hour, files_to_merge};
 pub use labels::{Caps, Labels, OTHER};
 pub use message::{ApiCall, InvalidCall};
 pub use roll_up::{Cell, Minute, RollUp, counted_at_ms};
 #[cfg(feature = "postgres")]
 pub use store::{
-    CallFilter, CallPosition, CallRow, CollectedBatch, DeletedCalls, GroupBy, GroupSums, SumFilter,
+    CallFiles, CallFilter, CallPosition, CallRow, CollectedBatch, DeletedCalls, GroupBy, GroupSums,
+    Manifest, ManifestChange, MergeGroup, MergeRules, SumFilter, TimedCall,
 };

@@ -14,7 +14,7 @@ pub(super) fn decode(text: &str) -> serde_json::Result<Program> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Cents, ProgramId, Shard};
+    use crate::message::{AdmissionRate, Cents, ProgramId, Shard};
     use crate::sale::{NewCategory, NewProgram};
 
     fn program() -> Program {
@@ -50,6 +50,16 @@ mod tests {
             r#"{"no":1,"name":"Balcony","first_seat":15,"rows":3,"row_len":5,"price_cents":0}]}"#,
         );
         assert_eq!(encode(&program()), text);
+        let with_room = Program {
+            admissions_per_second: Some(AdmissionRate::new(50).expect("in bounds")),
+            ..program()
+        };
+        let text_with_room = text.replace(
+            r#""user_limit":6,"#,
+            r#""user_limit":6,"admissions_per_second":50,"#,
+        );
+        assert_eq!(encode(&with_room), text_with_room);
+        assert_eq!(decode(&text_with_room).ok(), Some(with_room));
         let newer = text.replace(r#""no":"#, r#""gate":{"no":[1]},"no":"#);
         assert_eq!(decode(&newer).ok(), Some(program()));
     }

@@ -26,6 +26,7 @@ mod body;
 mod follower;
 mod freshness;
 mod local_state;
+pub(crate) mod outage;
 mod programs;
 mod rules;
 mod scripts;

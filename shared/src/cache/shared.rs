@@ -1,10 +1,10 @@
 //! The cache in Redis that all instances share: one body for each program, and a floor that refuses
 //! old versions.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::outage::OutageGuard;
 use super::{body, scripts};
 use crate::message::{ProgramChanged, ProgramId};
 use crate::naming::Names;
@@ -13,8 +13,8 @@ use redis_link::{Call, Link, LinkError};
 
 /// A reader that takes longer to load a program must not store it.
 const LEASE_MS: u64 = 10_000;
-/// After a failure no request is sent for so long: each would wait for the timeout.
-const PAUSE: Duration = Duration::from_millis(500);
+/// What follows from an outage, for the log.
+const CONSEQUENCE: &str = "programs are read from Postgres";
 
 /// Programs in the cache Redis, by version. Cheap to clone.
 ///
@@ -71,7 +71,7 @@ impl SharedCache {
         Self {
             link,
             names,
-            outage: Arc::default(),
+            outage: Arc::new(OutageGuard::new(CONSEQUENCE)),
         }
     }
 
@@ -154,45 +154,5 @@ impl SharedCache {
 
     fn key(&self, id: ProgramId) -> String {
         self.names.program_key(id, "floor")
-    }
-}
-
-/// Skips requests for a while after a failure, and logs each outage once.
-#[derive(Debug, Default)]
-struct OutageGuard {
-    failed_at: Mutex<Option<Instant>>,
-    logged: AtomicBool,
-}
-
-impl OutageGuard {
-    fn check(&self) -> Result<(), LinkError> {
-        let failed_at = *self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match failed_at {
-            Some(failed_at) if failed_at.elapsed() < PAUSE => Err(LinkError::Unavailable(
-                "the last request failed less than 0.5 s ago".into(),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn note<T>(&self, result: Result<T, LinkError>) -> Result<T, LinkError> {
-        let error = result.as_ref().err();
-        *self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = error.map(|_| Instant::now());
-        match error {
-            Some(error) if !self.logged.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, "the cache is unavailable; programs are read from Postgres");
-            }
-            None if self.logged.swap(false, Ordering::Relaxed) => {
-                tracing::info!("the cache is available again");
-            }
-            _ => {}
-        }
-        result
     }
 }

@@ -212,7 +212,7 @@ impl Gate {
 }
 
 /// The layout as stored in the header: `first:rows:row_len:chunk_rows:chunks`.
-fn layout_text(layout: Layout) -> String {
+pub(super) fn layout_text(layout: Layout) -> String {
     let first = layout.first();
     let rows = layout.rows();
     let row_len = layout.row_len();

@@ -67,6 +67,26 @@ impl Gate {
         Reservation::read(order, &reply.word()?).map(Some)
     }
 
+    /// The reservations of order numbers in one round trip, in their order. One that is damaged is an
+    /// error of its own.
+    pub async fn reservations(
+        &self,
+        orders: &[OrderNumber],
+    ) -> Result<Vec<Result<Option<Reservation>, LinkError>>, LinkError> {
+        let calls = orders
+            .iter()
+            .map(|order| self.reservation_call(order.shard(), *order));
+        let replies = self.link.run_all(calls.collect()).await?;
+        let read = |(order, reply): (&OrderNumber, Result<Reply, LinkError>)| {
+            let mut reply = reply?;
+            match reply.next_word()? {
+                None => Ok(None),
+                Some(text) => Reservation::read(*order, &text).map(Some),
+            }
+        };
+        Ok(orders.iter().zip(replies).map(read).collect())
+    }
+
     /// Reads the reservation of an order number.
     pub(super) fn reservation_call(&self, shard: Shard, order: OrderNumber) -> Call {
         let key = self.names.shard_key(shard, format_args!("resv:{order}"));
@@ -101,7 +121,7 @@ impl Gate {
     }
 
     /// The seats of a category row by row, one byte for each seat (`0` free, `1` taken, `2`
-    /// blocked); `None` if it is not installed.
+    /// blocked, `4` taken, and blocked as soon as it is freed); `None` if it is not installed.
     pub async fn seat_map(
         &self,
         program: ProgramRef,
@@ -130,6 +150,41 @@ impl Gate {
             taken: Taken::read_all(&mut pairs)?,
             next: (next != 0).then_some(next),
         })
+    }
+
+    /// The owners of seats, in their order; `None` for a seat without one.
+    pub async fn owners(
+        &self,
+        program: ProgramRef,
+        seats: &[SeatIndex],
+    ) -> Result<Vec<Option<(OrderNumber, Nonce)>>, LinkError> {
+        if seats.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = cmd("HMGET");
+        command.arg(self.program_key(program, "owner"));
+        for seat in seats {
+            command.arg(seat.get());
+        }
+        let mut reply = self.link.read_one("owners", command).await?;
+        let owner = |text: String| match text.as_str() {
+            "" => Ok(None),
+            owner => parse_owner(owner).map(Some),
+        };
+        seats.iter().map(|_| owner(reply.word()?)).collect()
+    }
+
+    /// The longest runs of free seats of a category, a character for each chunk, as lua/seats.lua
+    /// describes them; empty if they are missing.
+    pub async fn longest_runs(
+        &self,
+        program: ProgramRef,
+        category: CategoryNo,
+    ) -> Result<String, LinkError> {
+        let mut command = cmd("GET");
+        command.arg(self.program_key(program, format_args!("longest:{category}")));
+        let mut reply = self.link.read_one("longest_runs", command).await?;
+        Ok(reply.next_word()?.unwrap_or_default())
     }
 
     async fn head(

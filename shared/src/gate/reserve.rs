@@ -119,7 +119,9 @@ pub enum Reserved {
         /// Free seats of the category.
         free: u32,
     },
-    /// Chosen seats that are not free.
+    /// Chosen seats that are not for sale.
+    SeatsBlocked(Vec<SeatIndex>),
+    /// Chosen seats that other orders have.
     SeatsTaken(Vec<SeatIndex>),
     /// A seat or category that the installed map lacks.
     NoSuchSeat,
@@ -270,6 +272,7 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         "NOTADJACENT" => Reserved::NotAdjacent {
             free: reply.parse()?,
         },
+        "BLOCKED" => Reserved::SeatsBlocked(parse_seats(&reply.word()?)?),
         "TAKEN" => Reserved::SeatsTaken(parse_seats(&reply.word()?)?),
         "NOSEAT" => Reserved::NoSuchSeat,
         "LIMIT" => Reserved::LimitReached {

@@ -65,6 +65,6 @@ fn word(id: u64) -> String {
     format!("{id:016x}")
 }
 
-fn ms(time: Duration) -> u64 {
+pub(super) fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -24,6 +24,12 @@ pub enum AddressError {
 }
 
 impl Address {
+    /// The address as a text.
+    pub fn url(&self) -> String {
+        let scheme = if self.encrypted { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.server, self.path)
+    }
+
     /// Reads `http://` or `https://`, a host, a port and a path, without a query. A `/` at the end
     /// is left out. `setting`: the variable that holds the text.
     ///

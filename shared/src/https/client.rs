@@ -1,11 +1,12 @@
-//! Requests to one path of a service.
+//! Requests to one service.
 
 use std::error::Error;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body_util::{BodyExt, Limited};
 use rustls::ClientConfig;
 use tokio::sync::Mutex;
@@ -14,7 +15,7 @@ use super::address::Address;
 use super::connection::{BoxError, Connection};
 use super::tls::{self, TlsError};
 
-/// Maximum bytes of a response.
+/// Maximum bytes of the response to a posted body.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// Idle connections that are kept.
 const MAX_IDLE: usize = 8;
@@ -49,7 +50,7 @@ pub struct HttpsResponse {
     pub body: Vec<u8>,
 }
 
-/// Posts to one service. Concurrent requests have a connection each. Redirects are not followed.
+/// Sends requests to one service. Concurrent requests have a connection each. Redirects are not followed.
 pub struct Client {
     address: Address,
     tls: Option<Arc<ClientConfig>>,
@@ -83,7 +84,7 @@ impl Client {
         })
     }
 
-    /// Posts a body.
+    /// Posts a body to the path of the address.
     ///
     /// # Errors
     /// There is no complete response in time. The server may have handled the request.
@@ -92,9 +93,48 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Result<HttpsResponse, HttpsError> {
-        let sent = tokio::time::timeout(self.timeout, self.send(headers, body));
+        let sent = async {
+            let mut map = HeaderMap::with_capacity(headers.len());
+            for (name, value) in headers {
+                map.insert(HeaderName::try_from(*name)?, HeaderValue::from_str(value)?);
+            }
+            let path = match self.address.path.as_str() {
+                "" => "/",
+                path => path,
+            };
+            self.exchange(Method::POST, path, &map, body.into(), MAX_RESPONSE_BYTES)
+                .await
+        };
+        let response = self.within_limit(sent).await?;
+        Ok(HttpsResponse {
+            status: response.status().as_u16(),
+            body: response.into_body().to_vec(),
+        })
+    }
+
+    /// Sends a request to a path of the server, with its query. The response has at most
+    /// `max_response` bytes.
+    ///
+    /// # Errors
+    /// There is no complete response in time. The server may have handled the request.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+        max_response: usize,
+    ) -> Result<Response<Bytes>, HttpsError> {
+        self.within_limit(self.exchange(method, path, headers, body, max_response))
+            .await
+    }
+
+    async fn within_limit<T>(
+        &self,
+        exchange: impl Future<Output = Result<T, BoxError>>,
+    ) -> Result<T, HttpsError> {
         let server = || self.address.server.to_string();
-        match sent.await {
+        match tokio::time::timeout(self.timeout, exchange).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(HttpsError::Connection {
                 server: server(),
@@ -107,36 +147,28 @@ impl Client {
         }
     }
 
-    async fn send(
+    async fn exchange(
         &self,
-        headers: &[(&str, &str)],
-        body: Vec<u8>,
-    ) -> Result<HttpsResponse, BoxError> {
-        let mut map = HeaderMap::with_capacity(headers.len());
-        for (name, value) in headers {
-            map.insert(HeaderName::try_from(*name)?, HeaderValue::from_str(value)?);
-        }
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+        max_response: usize,
+    ) -> Result<Response<Bytes>, BoxError> {
         let kept = self.idle.lock().await.pop();
         let Address {
-            server,
-            path,
-            setting,
-            ..
+            server, setting, ..
         } = &self.address;
         let mut connection =
             kept.unwrap_or_else(|| Connection::to(server.clone(), self.tls.clone(), setting));
-        let path = if path.is_empty() { "/" } else { path };
-        let response = connection
-            .send(Method::POST, path, &map, body.into())
-            .await?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
-        let body = body.collect().await?.to_bytes().to_vec();
+        let response = connection.send(method, path, headers, body).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, max_response).collect().await?;
         let mut idle = self.idle.lock().await;
         if idle.len() < MAX_IDLE {
             idle.push(connection);
         }
-        Ok(HttpsResponse { status, body })
+        Ok(Response::from_parts(head, body.to_bytes()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A small HTTP client: HTTP/1.1 over TLS or not, one request at a time, on a persistent connection.
 //!
-//! A pooling client would bring HTTP/2 into every function. The export of traces and the refunds use
-//! this one.
+//! A pooling client would bring HTTP/2 into every function. The export of traces, the refunds and the
+//! files of API calls use this one.
 
 mod address;
 mod client;

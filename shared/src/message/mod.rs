@@ -19,8 +19,8 @@ pub use order_requested::{Invalid, OrderRequested};
 pub use program_changed::{BadChange, ProgramChanged};
 pub use stream_entry::StreamEntry;
 pub use values::{
-    BadValue, BodyHash, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl,
-    CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId,
+    AdmissionRate, BadValue, BodyHash, CallClient, CallId, CallInstance, CallMethod, CallRoute,
+    CallUrl, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId,
     ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };
 pub(crate) use values::{Parsed, as_string, checked_json, word_value};

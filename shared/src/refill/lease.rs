@@ -17,10 +17,19 @@ impl GateFilling<'_> {
         &self,
         reading: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, RefillError> {
-        let mut reading = pin!(reading);
+        self.while_leased(async { Ok(reading.await?) }).await
+    }
+
+    /// As [`Self::during`], for work that also writes: another loader may do the same at the same
+    /// time.
+    pub(super) async fn while_leased<T>(
+        &self,
+        work: impl Future<Output = Result<T, RefillError>>,
+    ) -> Result<T, RefillError> {
+        let mut work = pin!(work);
         loop {
             tokio::select! {
-                read = &mut reading => return Ok(read?),
+                done = &mut work => return done,
                 () = tokio::time::sleep(RENEW_EVERY) => {
                     self.gate.install_renew(self.at, self.loader, LEASE_MS, None).await?;
                 }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! a storefront claims, begins and appends barriers; order-create passes them
+//!   ------> the seats of the program, and which of them are blocked
 //!   --kept--> reservations that survived in the gate: settled if their rows have ended
 //!   --seats-> the orders that hold seats, by their first seats, with their clients' keys
 //!   --keys--> the clients' keys of ended orders
@@ -19,6 +20,7 @@
 
 mod keys;
 mod lease;
+mod map;
 mod position;
 mod seats;
 mod survivors;
@@ -28,6 +30,7 @@ use crate::gate::{Epoch, Gate, GateError, ProgramRef};
 use crate::sale::Program;
 use crate::store::{Store, StoreError};
 
+pub use map::settle_seats;
 pub use wait::{BarrierPlace, Barriers, has_passed};
 
 use position::FillPosition;
@@ -98,6 +101,11 @@ pub async fn fill(
             "the stored position of a filling cannot be read; it starts again");
         FillPosition::FIRST
     });
+    // The caller, or the loader before it, may have begun with an earlier version of the program.
+    let seats = map::settle_seats(gate, store, program.id);
+    if filling.while_leased(seats).await?.is_none() {
+        return Ok(Filled::Unfinished);
+    }
     while position != FillPosition::Done {
         let step = match position {
             FillPosition::Kept(cursor) => filling.settle_survivors(cursor).await?,

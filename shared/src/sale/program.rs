@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, SeatPlace};
 use crate::message::{
-    BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard, as_string, word_value,
+    AdmissionRate, BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard,
+    as_string, word_value,
 };
 
 /// Maximum seats of a program, all categories together.
@@ -56,6 +57,10 @@ pub struct Program {
     pub pay_window_ms: i64,
     /// Maximum live tickets of one buyer.
     pub user_limit: u32,
+    /// How fast its waiting room admits buyers, who may order only then; `None`: it has none. An
+    /// earlier version, which ignores the member, may share the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admissions_per_second: Option<AdmissionRate>,
     /// Categories, ascending by number. Their seats do not overlap.
     pub categories: Vec<Category>,
 }
@@ -145,39 +150,15 @@ impl NewProgram {
         user_limit: u32,
     ) -> Result<Self, BadProgram> {
         check_title(&title)?;
-        if categories.is_empty() || categories.len() > MAX_CATEGORIES {
-            return Err(BadProgram::Categories);
-        }
         check_pay_window(pay_window_ms)?;
         check_user_limit(user_limit)?;
-        let seats: u64 = categories
-            .iter()
-            .map(|c| u64::from(c.rows) * u64::from(c.row_len))
-            .fold(0, u64::saturating_add);
-        if seats > u64::from(MAX_SEATS_PER_PROGRAM) {
-            return Err(BadProgram::Seats(seats));
-        }
-        let mut first = 0;
-        let mut numbered = Vec::with_capacity(categories.len());
-        for (n, c) in categories.into_iter().enumerate() {
-            check_category_name(n, &c.name)?;
-            let layout =
-                SeatIndex::new(first).and_then(|first| Layout::new(first, c.rows, c.row_len));
-            let layout = layout.map_err(|e| BadProgram::Layout(n, e))?;
-            let no = CategoryNo::new(n as u16).map_err(|_| BadProgram::Categories)?;
-            first += layout.seats();
-            numbered.push(Category {
-                no,
-                name: c.name,
-                layout,
-                price: c.price,
-            });
-        }
+        check_size(categories.iter().map(|c| (c.rows, c.row_len)))?;
+        let first = SeatIndex::new(0).map_err(|e| BadProgram::Layout(0, e))?;
         Ok(Self {
             title,
             pay_window_ms,
             user_limit,
-            categories: numbered,
+            categories: numbered(categories, 0, first)?,
         })
     }
 
@@ -196,9 +177,50 @@ impl NewProgram {
             status: ProgramStatus::OnSale,
             pay_window_ms: self.pay_window_ms,
             user_limit: self.user_limit,
+            admissions_per_second: None,
             categories: self.categories,
         }
     }
+}
+
+/// Numbers new categories from `first_no` and their seats from `first`, in the given order.
+pub(super) fn numbered(
+    categories: Vec<NewCategory>,
+    first_no: usize,
+    first: SeatIndex,
+) -> Result<Vec<Category>, BadProgram> {
+    let mut first = first.get();
+    let mut numbered = Vec::with_capacity(categories.len());
+    for (n, c) in (first_no..).zip(categories) {
+        check_category_name(n, &c.name)?;
+        let layout = SeatIndex::new(first).and_then(|first| Layout::new(first, c.rows, c.row_len));
+        let layout = layout.map_err(|e| BadProgram::Layout(n, e))?;
+        let no = CategoryNo::new(n as u16).map_err(|_| BadProgram::Categories)?;
+        first += layout.seats();
+        numbered.push(Category {
+            no,
+            name: c.name,
+            layout,
+            price: c.price,
+        });
+    }
+    Ok(numbered)
+}
+
+/// Checks the number of categories and of seats, given rows and seats per row of each category.
+pub(super) fn check_size(
+    categories: impl Iterator<Item = (u32, u32)> + Clone,
+) -> Result<(), BadProgram> {
+    if !(1..=MAX_CATEGORIES).contains(&categories.clone().count()) {
+        return Err(BadProgram::Categories);
+    }
+    let seats = categories
+        .map(|(rows, row_len)| u64::from(rows) * u64::from(row_len))
+        .fold(0, u64::saturating_add);
+    if seats > u64::from(MAX_SEATS_PER_PROGRAM) {
+        return Err(BadProgram::Seats(seats));
+    }
+    Ok(())
 }
 
 pub(super) fn check_title(title: &str) -> Result<(), BadProgram> {

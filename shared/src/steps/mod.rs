@@ -9,7 +9,7 @@
 //! | publish (storefront) | [`is_unsent`], [`after_accept`], [`after_abandon`], [`after_fence`] |
 //! | store (order-create) | [`confirmable`], [`settle_of_stored`] |
 //! | close (timeout-closer) | [`after_claim`], [`RetryDelay`] |
-//! | audit by the sweep | [`differences`] |
+//! | audit by the sweep | [`differences`], [`wrong_count`], [`stored_tickets`] |
 //! | rebuild | [`settle_of_survivor`] |
 //!
 //! Every step ends with the settle of a row: [`crate::reconcile::settle_of`].
@@ -20,6 +20,7 @@ mod publish;
 mod retry_delay;
 mod seat_map;
 mod survivor;
+mod tickets;
 
 pub use close::{CloseAction, Evidence, after_claim};
 pub use create::{confirmable, settle_of_stored};
@@ -29,3 +30,4 @@ pub use publish::{
 pub use retry_delay::RetryDelay;
 pub use seat_map::{Differences, Owner, differences};
 pub use survivor::settle_of_survivor;
+pub use tickets::{stored_tickets, wrong_count};

@@ -27,6 +27,15 @@ impl RetryDelay {
             Self::Backoff => (FIRST_MS << attempt.saturating_sub(1).min(10)).min(MAX_MS),
         }
     }
+
+    /// For how long at least an entry has waited for other processes at attempt number `attempt`:
+    /// the sum of the delays after the attempts before it. 0 at the first one.
+    pub fn waited_ms(attempt: u32) -> u64 {
+        let before = attempt.saturating_sub(1);
+        let doubling = before.min(10);
+        let doubled: u64 = (1..=doubling).map(|n| Self::Backoff.ms(n)).sum();
+        doubled + u64::from(before - doubling) * MAX_MS
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +47,13 @@ mod tests {
         for (ms, delay_ms) in [(0, 1_000), (1_000, 1_000), (90_000, 90_000)] {
             assert_eq!(RetryDelay::Ms(ms).ms(9), delay_ms);
         }
+    }
+
+    #[test]
+    fn the_time_waited_is_the_sum_of_the_delays() {
+        let waited: Vec<u64> = (0..8).map(RetryDelay::waited_ms).collect();
+        assert_eq!(waited, [0, 0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
+        assert_eq!(RetryDelay::waited_ms(102), 60_000 + 96 * 30_000);
     }
 
     #[test]

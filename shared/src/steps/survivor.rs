@@ -1,21 +1,33 @@
 //! Rebuild: what becomes of a reservation that survived in a gate without its latest changes. Pure.
 
 use crate::gate::{OrderAt, Settle};
+use crate::message::{CategoryNo, SeatIndex};
 use crate::reconcile::settle_of;
 use crate::store::OrderRow;
 
-/// The settle that releases a reservation whose row has ended; `None` for a live one. `row` is the
-/// row of the reservation's number, whatever its nonce.
-pub fn settle_of_survivor(at: OrderAt, row: &OrderRow) -> Option<Settle> {
-    let gone = Settle::gone(at);
-    if row.nonce != at.nonce {
-        // The number belongs to another order, so this reservation can never be stored.
-        return Some(gone);
-    }
-    // Without seats, so that the script frees those of the reservation, whatever the row lists.
-    (!row.status.is_live()).then(|| Settle {
+/// The settle that frees seats of an order whose row has ended; `None` for a live one. `row` is the
+/// row of the order's number, whatever its nonce; `owned` the seats that the gate says the order
+/// owns, at most as many as an order has, or `None` for those of its reservation.
+///
+/// The seats come from the gate, since neither the row nor a reservation needs to have them: a bare
+/// fence lists none, and an old row that is settled during the filling takes seats without a
+/// reservation.
+pub fn settle_of_survivor(
+    at: OrderAt,
+    row: &OrderRow,
+    owned: Option<(CategoryNo, Vec<SeatIndex>)>,
+) -> Option<Settle> {
+    let settle = if row.nonce != at.nonce {
+        // The number belongs to another order, so this one can never be stored.
+        None
+    } else if row.status.is_live() {
+        return None;
+    } else {
+        settle_of(row)
+    };
+    Some(Settle {
         at,
-        seats: None,
-        ..settle_of(row).unwrap_or(gone)
+        seats: owned,
+        ..settle.unwrap_or_else(|| Settle::gone(at))
     })
 }

@@ -8,6 +8,7 @@ use super::columns::column;
 use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{Nonce, OrderNumber};
+use crate::protection::{Protection, removed, statement};
 use crate::sale::Status;
 
 /// The decisions about some orders.
@@ -79,7 +80,7 @@ impl Store {
         let numbers = column(orders, |(number, _)| *number);
         let nonces = column(orders, |(_, nonce)| *nonce);
         let close = || {
-            sqlx::query_scalar(include_str!("sql/close_due.sql"))
+            sqlx::query_scalar(statement("close_due", include_str!("sql/close_due.sql")))
                 .bind(&numbers)
                 .bind(&nonces)
                 .fetch_optional(&self.pool)
@@ -132,7 +133,7 @@ impl CloseDecision {
         let Some(row) = row else {
             return Self::NoRow;
         };
-        if row.nonce != nonce {
+        if row.nonce != nonce && !removed(Protection::Nonce) {
             return Self::OtherNonce;
         }
         match row.status {

@@ -2,8 +2,8 @@
 //! array arguments.
 
 use crate::message::{
-    BodyHash, CallId, CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId,
-    ProgramVersion, SeatIndex, Shard, TraceId, UserId,
+    AdmissionRate, BodyHash, CallId, CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber,
+    ProgramId, ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };
 use crate::sale::{ProgramStatus, Status};
 
@@ -115,6 +115,7 @@ number_column!(OrderNumber, i64);
 number_column!(ProgramId, i64);
 number_column!(ProgramVersion, i64);
 number_column!(Cents, i64);
+number_column!(AdmissionRate, i32);
 number_column!(SeatIndex, i32);
 number_column!(CategoryNo, i16);
 number_column!(Shard, i16);

@@ -1,14 +1,18 @@
-//! Errors of Postgres, classified by what to do next.
+//! Errors of Postgres, and of the object store for files, classified by what to do next.
 
 use lambda_batch::{ErrorClass, TransactionError};
 
 use super::ConnectError;
 use crate::message::BadValue;
 
-/// An error of Postgres, or of the connection to it.
+const POSTGRES: &str = "postgres";
+
+/// An error of Postgres, of the connection to it, or of what one of its transactions waits for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("postgres: {message}{}{hint}", in_brackets(sqlstate.as_deref()))]
+#[error("{system}: {message}{}{hint}", in_brackets(sqlstate.as_deref()))]
 pub struct StoreError {
+    /// Where it comes from: `postgres`, or `object store`.
+    pub system: &'static str,
     /// Decides the next step.
     pub class: ErrorClass,
     /// SQLSTATE, if Postgres itself returned the error.
@@ -29,11 +33,22 @@ impl StoreError {
     /// Of the class unknown and without a hint, e.g. a row that breaks an invariant of this schema.
     pub(crate) fn unknown(message: impl Into<String>) -> Self {
         Self {
+            system: POSTGRES,
             class: ErrorClass::Unknown,
             sqlstate: None,
             message: message.into(),
             hint: "",
             connect: None,
+        }
+    }
+
+    /// Of the object store for files.
+    pub fn of_files(class: ErrorClass, message: impl Into<String>, hint: &'static str) -> Self {
+        Self {
+            system: "object store",
+            class,
+            hint,
+            ..Self::unknown(message)
         }
     }
 }
@@ -95,6 +110,7 @@ impl From<sqlx::Error> for StoreError {
             other => other.to_string(),
         };
         Self {
+            system: POSTGRES,
             class,
             sqlstate,
             message,
@@ -107,6 +123,7 @@ impl From<sqlx::Error> for StoreError {
 impl From<ConnectError> for StoreError {
     fn from(error: ConnectError) -> Self {
         Self {
+            system: POSTGRES,
             class: error.class(),
             sqlstate: None,
             message: error.to_string(),

@@ -5,6 +5,7 @@ use sqlx::{FromRow, Row};
 use super::columns::{column, from_row};
 use super::{KeyedOrder, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
+use crate::protection::statement;
 
 /// Progress of order-create in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,16 @@ impl Store {
             .await?)
     }
 
+    /// Those of the orders by whose last change the gate is not settled: they are dirty, or listed by
+    /// a batch. Changes nothing.
+    pub async fn unsettled_among(
+        &self,
+        numbers: &[OrderNumber],
+    ) -> Result<Vec<OrderNumber>, StoreError> {
+        let query = sqlx::query_scalar(include_str!("sql/orders_unsettled.sql")).bind(numbers);
+        Ok(query.fetch_all(&self.pool).await?)
+    }
+
     /// The current rows of those orders whose version is above the given one, ascending by number.
     pub async fn newer_orders(
         &self,
@@ -89,11 +100,14 @@ impl Store {
         if known.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(sqlx::query_as(include_str!("sql/orders_newer.sql"))
-            .bind(column(known, |(number, _)| *number))
-            .bind(column(known, |(_, version)| *version))
-            .fetch_all(&self.pool)
-            .await?)
+        Ok(sqlx::query_as(statement(
+            "orders_newer",
+            include_str!("sql/orders_newer.sql"),
+        ))
+        .bind(column(known, |(number, _)| *number))
+        .bind(column(known, |(_, version)| *version))
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// A buyer's orders with numbers below `before`, newest first.

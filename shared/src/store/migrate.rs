@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::{ConnectError, Roles, Store, StoreError};
+use crate::protection::statement;
 
 /// Maximum silence of Postgres during a migration: slightly longer than its `statement_timeout`
 /// below.
 const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order. A released migration is never changed.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 13] = [
     migration(1, "sale", include_str!("migrations/0001_sale.sql")),
     migration(2, "outbox", include_str!("migrations/0002_outbox.sql")),
     migration(
@@ -31,6 +32,21 @@ const MIGRATIONS: [Migration; 10] = [
     migration(7, "payments", include_str!("migrations/0007_payments.sql")),
     migration(8, "sweep", include_str!("migrations/0008_sweep.sql")),
     migration(9, "refunds", include_str!("migrations/0009_refunds.sql")),
+    migration(
+        10,
+        "blocked_seats",
+        include_str!("migrations/0010_blocked_seats.sql"),
+    ),
+    migration(
+        11,
+        "waiting_room",
+        include_str!("migrations/0011_waiting_room.sql"),
+    ),
+    migration(
+        12,
+        "call_files",
+        include_str!("migrations/0012_call_files.sql"),
+    ),
     migration(
         14,
         "retention",
@@ -119,7 +135,9 @@ impl Store {
                 Some(hash) if hash[..] == migration.hash() => {}
                 Some(_) => return Err(self.foreign(migration.version)),
                 None => {
-                    sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
+                    sqlx::raw_sql(statement(migration.name, migration.sql))
+                        .execute(&mut *tx)
+                        .await?;
                     sqlx::query(include_str!("sql/migrate_record.sql"))
                         .bind(migration.version)
                         .bind(migration.name)

@@ -8,6 +8,7 @@
 //! | [`migrate`](Store::migrate), `roles` | schema, tables and rights; safe to repeat and to run concurrently |
 //! | `database`, `login`, `connect`, `pool` | how connections are opened, kept and replaced |
 //! | `programs`, `program_changes` | what is on sale, and its changes |
+//! | `program_seats` | seats added to a program, blocked and unblocked |
 //! | `outbox` | program changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one statement or transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
@@ -61,6 +62,7 @@ mod payment_book;
 mod payments;
 pub(crate) mod pool;
 mod program_changes;
+mod program_seats;
 mod programs;
 pub(crate) mod progress;
 mod refund_requests;
@@ -94,6 +96,7 @@ pub use parked::{
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
+pub use program_seats::{BlockedRange, ProgramSeats, SeatBlock, SeatsAdded, SeatsBlocked};
 pub use refund_requests::{Assigned, RefundRequest, RefundRequested};
 pub use refunds::{
     HandedOut, RefundCounts, RefundDone, RefundFilter, RefundId, RefundRow, RefundState,

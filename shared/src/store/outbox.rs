@@ -8,6 +8,7 @@ use super::columns::{column, from_row};
 use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use crate::message::ProgramChanged;
+use crate::protection::statement;
 
 /// Until then the storefront that made a change publishes it. Publishing it twice only costs work.
 const LEFT_AFTER_MS: i64 = 5_000;
@@ -49,7 +50,7 @@ pub(super) async fn add(
     tx: &mut BoundedConnection,
     change: ProgramChanged,
 ) -> Result<(), StoreError> {
-    let query = sqlx::query(include_str!("sql/outbox_add.sql"))
+    let query = sqlx::query(statement("outbox_add", include_str!("sql/outbox_add.sql")))
         .bind(change.id)
         .bind(change.version);
     query.execute(tx).await?;

@@ -4,7 +4,7 @@ use super::columns::column;
 use super::pool::BoundedConnection;
 use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{Store, StoreError, outbox, programs};
-use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
+use crate::message::{AdmissionRate, CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
 use crate::sale::{Program, ProgramChange, ProgramStatus};
 
 /// Result of a program change.
@@ -21,13 +21,13 @@ pub enum Changed {
     NoSuchProgram,
 }
 
-/// Result of stopping or resuming a sale.
+/// Result of stopping or resuming a sale, or of switching its waiting room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Switched {
     /// Committed, with a row in the outbox. The caller publishes it, then calls
     /// [`Store::published`].
     Done(Program),
-    /// The sale was in this state before. Nothing was changed.
+    /// The program was in this state before. Nothing was changed.
     Already(Program),
     /// The program does not exist.
     NoSuchProgram,
@@ -89,24 +89,43 @@ impl Store {
         id: ProgramId,
         to: ProgramStatus,
     ) -> Result<Switched, StoreError> {
+        self.switch(id, Switch::Sale(to)).await
+    }
+
+    /// Switches the waiting room on, with this rate, or off.
+    pub async fn switch_waiting_room(
+        &self,
+        id: ProgramId,
+        to: Option<AdmissionRate>,
+    ) -> Result<Switched, StoreError> {
+        self.switch(id, Switch::WaitingRoom(to)).await
+    }
+
+    async fn switch(&self, id: ProgramId, to: Switch) -> Result<Switched, StoreError> {
         let mut conflicts = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
             let switched = conflicts.run(|| self.switch_once(id, to)).await?;
-            // The sale was in this state when the UPDATE ran, and has been switched back since.
-            if !stale
-                .is_due(matches!(&switched, Switched::Already(program) if program.status != to))
-            {
+            // It was in this state when the UPDATE ran, and has been switched back since.
+            let back = matches!(&switched, Switched::Already(program) if !to.is_done(program));
+            if !stale.is_due(back) {
                 return Ok(switched);
             }
         }
     }
 
-    async fn switch_once(&self, id: ProgramId, to: ProgramStatus) -> Result<Switched, StoreError> {
+    async fn switch_once(&self, id: ProgramId, to: Switch) -> Result<Switched, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let query = sqlx::query_scalar(include_str!("sql/program_status.sql"))
-            .bind(id)
-            .bind(to);
+        let query = match to {
+            Switch::Sale(status) => sqlx::query_scalar(include_str!("sql/program_status.sql"))
+                .bind(id)
+                .bind(status),
+            Switch::WaitingRoom(rate) => {
+                sqlx::query_scalar(include_str!("sql/program_waiting_room.sql"))
+                    .bind(id)
+                    .bind(rate)
+            }
+        };
         let version = query.fetch_optional(&mut *tx).await?;
         let Some(version) = version else {
             return Ok(programs::read(&mut *tx, id)
@@ -116,6 +135,22 @@ impl Store {
         let program = noted(&mut tx, id, version).await?;
         tx.commit().await?;
         Ok(Switched::Done(program))
+    }
+}
+
+/// A change that needs no version: it is made whatever else has changed.
+#[derive(Debug, Clone, Copy)]
+enum Switch {
+    Sale(ProgramStatus),
+    WaitingRoom(Option<AdmissionRate>),
+}
+
+impl Switch {
+    fn is_done(self, program: &Program) -> bool {
+        match self {
+            Self::Sale(status) => program.status == status,
+            Self::WaitingRoom(rate) => program.admissions_per_second == rate,
+        }
     }
 }
 
@@ -142,7 +177,7 @@ async fn update_categories(
 }
 
 /// Adds the change to the outbox and reads the changed program.
-async fn noted(
+pub(super) async fn noted(
     tx: &mut BoundedConnection,
     id: ProgramId,
     version: ProgramVersion,

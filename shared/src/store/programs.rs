@@ -4,6 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row};
 
 use super::columns::column;
+use super::pool::BoundedConnection;
 use super::{Store, StoreError, outbox};
 use crate::message::{ProgramChanged, ProgramId, Shard};
 use crate::sale::{Category, Layout, NewProgram, Program};
@@ -44,19 +45,7 @@ impl Store {
             .bind(program.user_limit as i32)
             .execute(&mut *tx)
             .await?;
-        let categories = &program.categories;
-        sqlx::query(include_str!("sql/program_categories.sql"))
-            .bind(program.id)
-            .bind(column(categories, |category| category.no))
-            .bind(column(categories, |category| category.name.as_str()))
-            .bind(column(categories, |category| category.layout.first()))
-            .bind(column(categories, |category| category.layout.rows() as i32))
-            .bind(column(categories, |category| {
-                category.layout.row_len() as i32
-            }))
-            .bind(column(categories, |category| category.price))
-            .execute(&mut *tx)
-            .await?;
+        add_categories(&mut tx, program.id, &program.categories).await?;
         let (id, version) = (program.id, program.version);
         outbox::add(&mut tx, ProgramChanged { id, version }).await?;
         tx.commit().await?;
@@ -88,6 +77,27 @@ impl Store {
     }
 }
 
+/// Stores new categories.
+pub(super) async fn add_categories(
+    connection: &mut BoundedConnection,
+    id: ProgramId,
+    categories: &[Category],
+) -> Result<(), StoreError> {
+    sqlx::query(include_str!("sql/program_categories.sql"))
+        .bind(id)
+        .bind(column(categories, |category| category.no))
+        .bind(column(categories, |category| category.name.as_str()))
+        .bind(column(categories, |category| category.layout.first()))
+        .bind(column(categories, |category| category.layout.rows() as i32))
+        .bind(column(categories, |category| {
+            category.layout.row_len() as i32
+        }))
+        .bind(column(categories, |category| category.price))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Reads program and categories in one statement, so that both are of the same version.
 pub(super) async fn read(
     connection: impl PgExecutor<'_>,
@@ -100,7 +110,12 @@ pub(super) async fn read(
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    Ok(Some(Program {
+    Ok(Some(program(id, first, &rows)?))
+}
+
+/// A program from a row for each of its categories.
+pub(super) fn program(id: ProgramId, first: &PgRow, rows: &[PgRow]) -> Result<Program, StoreError> {
+    Ok(Program {
         id,
         shard: first.try_get("shard")?,
         title: first.try_get("title")?,
@@ -108,8 +123,9 @@ pub(super) async fn read(
         status: first.try_get("status")?,
         pay_window_ms: first.try_get("pay_window_ms")?,
         user_limit: first.try_get::<i32, _>("user_limit")? as u32,
+        admissions_per_second: first.try_get("admissions_per_second")?,
         categories: rows.iter().map(category).collect::<Result<_, _>>()?,
-    }))
+    })
 }
 
 fn category(row: &PgRow) -> Result<Category, StoreError> {

@@ -16,8 +16,9 @@ pub struct Roles {
 }
 
 /// Tables whose rows are deleted. Of all others each row is kept for ever.
-const DELETED: &str = "order_seats, outbox, barrier_waits, unsettled, api_calls, api_minutes, \
-                       orders, payments, refunds, parked, parked_replays, progress_gaps";
+const DELETED: &str = "order_seats, blocked_seats, outbox, barrier_waits, unsettled, api_calls, \
+                       api_minutes, api_files, orders, payments, refunds, parked, parked_replays, \
+                       progress_gaps";
 /// The sequence that a statement reads by its name (`program_identity.sql`). Those of other columns
 /// need no right.
 const SEQUENCE: &str = "programs_id_seq";

@@ -4,6 +4,7 @@ use super::columns::column;
 use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
+use crate::protection::statement;
 
 /// Until then the function that committed a batch settles it. Adopting a batch too early only
 /// costs work.
@@ -35,9 +36,12 @@ impl Store {
         };
         retry_conflicts(adopt).await?;
         let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query_as(include_str!("sql/orders_dirty.sql"))
-            .bind(after)
-            .bind(i64::from(limit));
+        let query = sqlx::query_as(statement(
+            "orders_dirty",
+            include_str!("sql/orders_dirty.sql"),
+        ))
+        .bind(after)
+        .bind(i64::from(limit));
         Ok(query.fetch_all(&self.pool).await?)
     }
 
@@ -53,7 +57,7 @@ impl Store {
         let versions = column(versions, |(_, version)| *version);
         let batches = column(batches, |batch| batch.0);
         let settled = || {
-            sqlx::query_as(include_str!("sql/settled.sql"))
+            sqlx::query_as(statement("settled", include_str!("sql/settled.sql")))
                 .bind(&numbers)
                 .bind(&versions)
                 .bind(&batches)

@@ -104,6 +104,7 @@ fn every_test_of_the_gate_passes_on_three_nodes() {
         "kept_keys::",
         "orders::",
         "reserve::",
+        "room::",
         "settled_together::",
         "waiting::",
     ];
@@ -117,6 +118,7 @@ fn every_test_of_the_cache_passes_on_three_nodes() {
         "cache::reading::",
         "cache::shared_cache::",
         "cache::follow::every",
+        "limits::",
     ];
     run_on_cluster(&modules, &["CACHE_URL"]);
 }

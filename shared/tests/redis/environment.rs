@@ -266,6 +266,7 @@ fn program(halls: Halls<'_>) -> Program {
         status: ProgramStatus::OnSale,
         pay_window_ms: 900_000,
         user_limit: 6,
+        admissions_per_second: None,
         categories,
     }
 }

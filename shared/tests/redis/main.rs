@@ -16,11 +16,16 @@ mod environment;
 mod failover;
 mod install;
 mod kept_keys;
+#[cfg(feature = "cache")]
+mod limits;
 mod model;
 mod moving;
 mod orders;
 mod outage;
+mod program_seats;
+mod replicas;
 mod reserve;
+mod room;
 mod server_change;
 mod settled_together;
 mod waiting;

@@ -281,6 +281,28 @@ async fn an_ended_order_stays_ended() {
 }
 
 #[tokio::test]
+async fn numbers_that_lua_cannot_distinguish_are_two_orders() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let [one, other] = [environment.order(), environment.order()];
+    let as_lua_reads_it = |at: OrderAt| {
+        let number: f64 = at.order.to_string().parse().expect("digits");
+        number.to_bits()
+    };
+    assert_ne!(one.order, other.order);
+    assert_eq!(as_lua_reads_it(one), as_lua_reads_it(other));
+    environment.held(one, "alice", chosen(&[1])).await;
+    environment.held(other, "bob", chosen(&[2])).await;
+    assert_eq!(
+        environment.gate.settle(&settle_to(one, GONE)).await,
+        Ok(done(1))
+    );
+    let page = environment.gate.taken(environment.at_program(), 0).await;
+    let taken = page.expect("answers").taken;
+    let taken: Vec<_> = taken.iter().map(|t| (t.seat, t.order)).collect();
+    assert_eq!(taken, vec![(seat(2), other.order)]);
+}
+
+#[tokio::test]
 async fn live_requires_existing_seats() {
     let environment = TestEnvironment::open(&[(1, 10)]).await;
     let at = environment.order();

@@ -1,6 +1,8 @@
 //! Changes of programs and the outbox.
 
-use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion};
+use shared::message::{
+    AdmissionRate, CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion,
+};
 use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
 use shared::store::{Changed, Switched};
 
@@ -206,6 +208,58 @@ async fn stopping_and_resuming_a_sale_is_idempotent() {
                 version: version(n)
             })
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_waiting_room_is_switched_and_announced_once() {
+    with(|env| async move {
+        let program = env.program().await;
+        let switch = async |id, rate: Option<u32>| {
+            let rate = rate.map(|n| AdmissionRate::new(n).expect("in bounds"));
+            let switched = env.store.switch_waiting_room(id, rate).await;
+            switched.expect("postgres")
+        };
+        let expected = |rate: Option<u32>, n| Program {
+            admissions_per_second: rate.map(|n| AdmissionRate::new(n).expect("in bounds")),
+            version: version(n),
+            ..program.clone()
+        };
+        let on = expected(Some(500), 2);
+        assert_eq!(
+            switch(program.id, Some(500)).await,
+            Switched::Done(on.clone())
+        );
+        assert_eq!(
+            switch(program.id, Some(500)).await,
+            Switched::Already(on.clone())
+        );
+        assert_eq!(
+            env.store.program(program.id).await.expect("postgres"),
+            Some(on)
+        );
+        assert_eq!(
+            switch(program.id, Some(1)).await,
+            Switched::Done(expected(Some(1), 3))
+        );
+        assert_eq!(
+            switch(program.id, None).await,
+            Switched::Done(expected(None, 4))
+        );
+        assert_eq!(
+            switch(program.id, None).await,
+            Switched::Already(expected(None, 4))
+        );
+        let unknown = ProgramId::new(999_999).expect("id");
+        assert_eq!(switch(unknown, Some(1)).await, Switched::NoSuchProgram);
+        let announced: Vec<_> = env
+            .left()
+            .await
+            .iter()
+            .map(|change| change.version)
+            .collect();
+        assert_eq!(announced, [1, 2, 3, 4].map(version));
     })
     .await;
 }

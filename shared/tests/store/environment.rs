@@ -165,6 +165,14 @@ impl Environment {
             0,
             "seats held without a live order"
         );
+        // The primary key prevents it: a removal of the key (scripts/protections) shows that this
+        // finds it.
+        let sold_twice = count(
+            "SELECT count(*) FROM (SELECT FROM order_seats GROUP BY program, seat
+             HAVING count(*) > 1) AS s"
+                .to_owned(),
+        );
+        assert_eq!(sold_twice.await, 0, "seats in two live orders");
         let without_seats = count(format!(
             "SELECT count(*) FROM orders o WHERE o.status IN {live} AND cardinality(o.seats) <>
              (SELECT count(*) FROM order_seats s WHERE s.order_number = o.number)"

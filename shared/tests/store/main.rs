@@ -27,6 +27,7 @@ mod payment_book;
 mod plans;
 mod poison;
 mod pooler;
+mod program_seats;
 mod protocol;
 mod races;
 mod reconciling;

@@ -30,7 +30,18 @@ pub struct Check {
     /// Number of compared items.
     pub looked_at: u64,
     /// One text for each violation.
+    #[serde(rename = "discrepancies", deserialize_with = "texts")]
     pub violations: Vec<String>,
+}
+
+/// What was found, of each discrepancy.
+fn texts<'de, D: serde::Deserializer<'de>>(discrepancies: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Discrepancy {
+        found: String,
+    }
+    let all = Vec::<Discrepancy>::deserialize(discrepancies)?;
+    Ok(all.into_iter().map(|one| one.found).collect())
 }
 
 /// What the audit is to accept.

@@ -1,5 +1,6 @@
 //! The hosts of the run: they are killed and started again.
 
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use ticket_rush::host::{Environment, Host, StatusClient};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
+
+use crate::programs::{FunctionClock, with_clock};
 
 /// How long starts are repeated.
 const START: Duration = Duration::from_mins(1);
@@ -19,17 +22,34 @@ pub struct RunningHost {
     environment: Environment,
     host: Mutex<Option<Host>>,
     status: StatusClient,
+    /// None without libfaketime.
+    clock: Option<FunctionClock>,
 }
 
 impl RunningHost {
-    /// Starts it.
-    pub async fn start(environment: Environment) -> Result<Self> {
+    /// Starts it. `folder` is of this host only.
+    pub async fn start(mut environment: Environment, folder: &Path) -> Result<Self> {
+        let clock = match with_clock(&environment.checkout, folder)? {
+            Some((checkout, clock)) => {
+                environment.checkout = checkout;
+                Some(clock)
+            }
+            None => None,
+        };
         let host = environment.up().await?;
         Ok(Self {
             status: host.status_client(),
             environment,
             host: Mutex::new(Some(host)),
+            clock,
         })
+    }
+
+    /// Adds seconds to the wall clock of its functions.
+    pub fn shift_clock(&self, seconds: i64) -> Result<()> {
+        let clock = self.clock.as_ref();
+        let clock = clock.context("libfaketime is not installed: apt-get install libfaketime")?;
+        clock.shift(seconds)
     }
 
     /// A client of its status: its address is the same after a restart.

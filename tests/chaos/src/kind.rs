@@ -3,41 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A server of the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Server {
-    /// Redis of the gate.
-    Gate,
-    /// Redis of caches and streams.
-    Cache,
-    /// The database.
-    Database,
-    /// Kafka.
-    Kafka,
-    /// SQS.
-    Sqs,
-}
-
-/// All servers.
-pub const SERVERS: [Server; 5] = [
-    Server::Gate,
-    Server::Cache,
-    Server::Database,
-    Server::Kafka,
-    Server::Sqs,
-];
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gate => "Redis (gate)",
-            Self::Cache => "Redis (cache)",
-            Self::Database => "PostgreSQL",
-            Self::Kafka => "Kafka",
-            Self::Sqs => "SQS",
-        })
-    }
-}
+use crate::place::{Path, Resource, SERVERS, Server, resources};
 
 /// What is done to the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,14 +21,18 @@ pub enum Kind {
     KillServer(Server),
     /// A server is stopped (SIGSTOP) for longer than leases; its connections stay open.
     FreezeServer(Server),
-    /// The link between functions and a server is cut.
-    Cut(Server),
-    /// The link carries nothing, then what was held.
-    Hold(Server),
+    /// Connections are reset, new ones too.
+    Cut(Path),
+    /// Nothing passes, then what was held.
+    Hold(Path),
     /// Existing connections become half-open; new ones work.
-    HalfOpen(Server),
-    /// The link delays what it carries.
-    Delay(Server),
+    HalfOpen(Path),
+    /// What passes is late.
+    Delay(Path),
+    /// The clocks of functions are a minute ahead on one host, and a minute behind on the next.
+    ShiftClocks,
+    /// PostgreSQL is killed while order-create stores a batch.
+    KillDatabaseInBatch,
     /// SCRIPT FLUSH and FUNCTION FLUSH on both Redis servers.
     FlushScripts,
     /// FLUSHALL of the gate.
@@ -93,6 +63,8 @@ pub enum Kind {
     Poison,
     /// A record that is no order, in a transaction: its marker takes an offset.
     Transaction,
+    /// Records that order-create has not read are deleted.
+    DeleteRecords,
     /// The topic of orders has one more partition.
     AddPartition,
     /// The topic of orders is deleted, when it is read to its end, and created again.
@@ -113,8 +85,9 @@ const FROZEN: [&str; 3] = ["OrderCreate", "TimeoutCloser", "Storefront"];
 /// Functions that exceed their deadlines.
 const LATE: [&str; 2] = ["OrderCreate", "TimeoutCloser"];
 /// Kinds without a target.
-const SINGLE: [Kind; 18] = [
+const SINGLE: [Kind; 21] = [
     Kind::KillHost,
+    Kind::ShiftClocks,
     Kind::FlushScripts,
     Kind::FlushGate,
     Kind::FlushCache,
@@ -123,6 +96,7 @@ const SINGLE: [Kind; 18] = [
     Kind::GateFailover,
     Kind::GateHandover,
     Kind::DatabaseFailover,
+    Kind::KillDatabaseInBatch,
     Kind::SerializationFailures,
     Kind::FullDisk,
     Kind::EndSessions,
@@ -130,24 +104,10 @@ const SINGLE: [Kind; 18] = [
     Kind::Redeliver,
     Kind::Poison,
     Kind::Transaction,
+    Kind::DeleteRecords,
     Kind::AddPartition,
     Kind::RecreateTopic,
 ];
-
-/// What a fault needs for itself: no two faults disturb the same at one time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Resource {
-    /// The host and its functions.
-    Host,
-    /// A server and its link.
-    Server(Server),
-}
-
-/// All resources.
-pub fn resources() -> impl Iterator<Item = Resource> {
-    let servers = SERVERS.into_iter().map(Resource::Server);
-    std::iter::once(Resource::Host).chain(servers)
-}
 
 impl Kind {
     /// Every kind, with each of its targets.
@@ -156,16 +116,11 @@ impl Kind {
         all.extend(KILLED.map(Self::KillFunction));
         all.extend(FROZEN.map(Self::FreezeFunction));
         all.extend(LATE.map(Self::Deadline));
-        for of_server in [
-            Self::KillServer,
-            Self::FreezeServer,
-            Self::Cut,
-            Self::Hold,
-            Self::HalfOpen,
-            Self::Delay,
-        ] {
-            all.extend(SERVERS.map(of_server));
-        }
+        all.extend(SERVERS.map(Self::KillServer));
+        all.extend(SERVERS.map(Self::FreezeServer));
+        all.extend(Path::all().flat_map(|path| [Self::Cut(path), Self::Hold(path)]));
+        all.extend(Path::all().map(Self::Delay));
+        all.extend(Path::of_clients().map(Self::HalfOpen));
         all
     }
 
@@ -182,6 +137,8 @@ impl Kind {
             Self::Hold(_) => "network holds everything",
             Self::HalfOpen(_) => "half-open connections",
             Self::Delay(_) => "network latency",
+            Self::ShiftClocks => "clocks of functions shifted",
+            Self::KillDatabaseInBatch => "PostgreSQL killed within a batch",
             Self::FlushScripts => "SCRIPT and FUNCTION FLUSH",
             Self::FlushGate => "FLUSHALL of the gate",
             Self::FlushCache => "FLUSHALL of the cache",
@@ -197,6 +154,7 @@ impl Kind {
             Self::Redeliver => "records delivered again",
             Self::Poison => "records that are no orders",
             Self::Transaction => "transaction marker",
+            Self::DeleteRecords => "unread records deleted",
             Self::AddPartition => "partition added",
             Self::RecreateTopic => "topic created again",
         }
@@ -208,12 +166,10 @@ impl Kind {
             Self::KillFunction(function)
             | Self::FreezeFunction(function)
             | Self::Deadline(function) => Some(function.to_owned()),
-            Self::KillServer(server)
-            | Self::FreezeServer(server)
-            | Self::Cut(server)
-            | Self::Hold(server)
-            | Self::HalfOpen(server)
-            | Self::Delay(server) => Some(server.to_string()),
+            Self::KillServer(server) | Self::FreezeServer(server) => Some(server.to_string()),
+            Self::Cut(path) | Self::Hold(path) | Self::HalfOpen(path) | Self::Delay(path) => {
+                Some(path.to_string())
+            }
             _ => None,
         }
     }
@@ -226,22 +182,29 @@ impl Kind {
             | Self::Deadline(_)
             | Self::KillHost
             | Self::PauseOrderCreate => vec![Resource::Host],
-            Self::KillServer(server)
-            | Self::FreezeServer(server)
-            | Self::Cut(server)
-            | Self::Hold(server)
-            | Self::HalfOpen(server)
-            | Self::Delay(server) => vec![Resource::Server(server)],
+            Self::KillServer(server) | Self::FreezeServer(server) => {
+                vec![Resource::Server(server)]
+            }
+            Self::Cut(path) | Self::Hold(path) | Self::HalfOpen(path) | Self::Delay(path) => {
+                vec![path.resource()]
+            }
+            Self::ShiftClocks => vec![Resource::Clocks],
             Self::FlushScripts => [Server::Gate, Server::Cache].map(Resource::Server).to_vec(),
             Self::FlushGate | Self::OutOfMemory | Self::GateFailover | Self::GateHandover => {
                 vec![Resource::Server(Server::Gate)]
             }
             Self::FlushCache | Self::DeleteStreams => vec![Resource::Server(Server::Cache)],
             Self::DatabaseFailover
+            | Self::KillDatabaseInBatch
             | Self::SerializationFailures
             | Self::FullDisk
             | Self::EndSessions => {
                 vec![Resource::Server(Server::Database)]
+            }
+            // It reads in PostgreSQL what order-create has stored.
+            Self::DeleteRecords => {
+                let servers = [Server::Kafka, Server::Database].map(Resource::Server);
+                std::iter::once(Resource::Host).chain(servers).collect()
             }
             Self::Redeliver => vec![Resource::Host, Resource::Server(Server::Kafka)],
             Self::Poison | Self::Transaction | Self::AddPartition => {
@@ -257,10 +220,12 @@ impl Kind {
         let millis = match self {
             Self::FreezeFunction(_) => [2500, 4500],
             Self::Deadline(_) => [9000, 10_000],
-            Self::KillHost | Self::KillServer(_) => [0, 1500],
+            Self::KillHost | Self::KillServer(_) | Self::KillDatabaseInBatch => [0, 1500],
             Self::FreezeServer(_) | Self::Hold(_) => [2500, 6000],
             Self::Cut(_) | Self::OutOfMemory | Self::FullDisk => [1000, 5000],
             Self::Delay(_) | Self::SerializationFailures => [3000, 8000],
+            Self::ShiftClocks => [6000, 12_000],
+            Self::DeleteRecords => [2000, 3000],
             Self::PauseOrderCreate => [13_000, 15_000],
             _ => [0, 0],
         };

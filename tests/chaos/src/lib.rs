@@ -3,10 +3,13 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`place`] | servers, and the network between parts of the system; pure |
 //! | [`kind`] | kinds of faults; pure |
 //! | [`schedule`] | the schedule of faults, from the seed; pure |
-//! | [`servers`] | the servers, each behind a link that can be cut, held and delayed |
+//! | [`trial`] | sales under fixed faults; pure |
+//! | [`servers`] | the servers, each behind relays that can be cut, held and delayed |
 //! | [`hosts`] | the hosts |
+//! | [`programs`] | functions whose clocks can be shifted |
 //! | [`faults`] | applies faults |
 //! | [`sale`] | programs, and the buyers that rush them |
 //! | [`checker`] | runs the audit, and reads its result |
@@ -17,8 +20,11 @@ pub mod checker;
 pub mod faults;
 pub mod hosts;
 pub mod kind;
+pub mod place;
+pub mod programs;
 pub mod report;
 pub mod run;
 pub mod sale;
 pub mod schedule;
 pub mod servers;
+pub mod trial;

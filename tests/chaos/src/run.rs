@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use testkit::net::free_address;
 use ticket_rush::api::ApiClient;
 use ticket_rush::client_log::{ClientLog, now_ms};
-use ticket_rush::host::{Environment, free_address};
+use ticket_rush::host::Environment;
 use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::prepare;
+use ticket_rush::provider::RefundProvider;
 use ticket_rush::rush::Rush;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -19,16 +21,18 @@ use tokio::time::Instant;
 use crate::checker::{self, Expected};
 use crate::faults::{Applied, Target, apply_all};
 use crate::hosts::RunningHost;
-use crate::kind::{Kind, resources};
+use crate::place::resources;
 use crate::report::{self, Report};
-use crate::sale::{PAY_WINDOW, Sale, counts, until_final};
-use crate::schedule::schedule;
+use crate::sale::{Sale, counts, until_final};
+use crate::schedule::Plan;
 use crate::servers::OwnServers;
 
 /// Environment prefix. The servers are of this run only.
 const PREFIX: &str = "chaos";
 /// Key of the payment provider, as in usher.toml.
 const WEBHOOK_SECRET: &str = "for-this-machine-only";
+/// Key of the provider's refunds.
+const REFUND_SECRET: &str = "of-refunds-under-faults-only";
 /// Requests in flight: more than the concurrency of payments, so that some are refused.
 const REQUESTS: u32 = 48;
 /// How long everything may take to be final after the last buyer and the last fault.
@@ -39,16 +43,14 @@ const SETTLING: Duration = Duration::from_mins(2);
 pub struct Options {
     /// Decides buyers and faults.
     pub seed: u64,
-    /// How long buyers arrive.
-    pub duration: Duration,
+    /// Sale and faults.
+    pub plan: Plan,
     /// Buyers that arrive in a second.
     pub rate: u32,
     /// Number of hosts, at least one: they share consumer groups and ticks, and buyers take them by
     /// turns.
     pub hosts: u32,
-    /// Kinds of faults.
-    pub kinds: Vec<Kind>,
-    /// Folder of the client log, the log of the host and the report.
+    /// Folder of the client log, the logs of the hosts and the report. It does not exist.
     pub folder: PathBuf,
     /// The command that repeats the run.
     pub command: String,
@@ -57,21 +59,28 @@ pub struct Options {
 /// Runs it, and writes `report.html` into the folder. An error says nothing about the system:
 /// something could not be started or read.
 pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
-    progress("starting servers");
-    let servers = OwnServers::start().await;
     let logs = options.folder.join("clients");
-    let client_log = ClientLog::create(&logs)?;
-    let environment = environment(&options.folder, servers.addresses())?;
+    ensure!(
+        !options.folder.exists(),
+        "{} has the logs of an earlier run",
+        options.folder.display()
+    );
+    let log = ClientLog::create(&logs)?;
+    let provider = RefundProvider::start(REFUND_SECRET, log.clone()).await?;
+    progress("starting servers");
+    let servers = OwnServers::start(options.hosts as usize, provider.port()).await;
+    let environment = environment(options, &servers).await?;
     let keys = prepare(&environment, |_| ()).await?;
     let mut hosts = Vec::new();
     let mut addresses = Vec::new();
-    for n in 0..options.hosts {
-        let environment = host_environment(&environment, n)?;
+    for n in 0..options.hosts as usize {
+        let folder = environment.state.with_file_name(format!("host-{n}"));
+        let environment = host_environment(&environment, &folder, servers.addresses(n))?;
         addresses.push(environment.http);
-        hosts.push(RunningHost::start(environment).await?);
+        hosts.push(RunningHost::start(environment, &folder).await?);
     }
     let base = format!("http://{}", environment.http);
-    let api = ApiClient::new(&base, WEBHOOK_SECRET, client_log)?;
+    let api = ApiClient::new(&base, WEBHOOK_SECRET, log.clone())?;
     api.serve_at(&addresses);
     let permits = Arc::new(Semaphore::new(REQUESTS as usize));
     let sale = Sale {
@@ -80,12 +89,14 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
         permits: permits.clone(),
         seed: options.seed,
         rate: options.rate,
+        pay_window: options.plan.pay_window,
     };
     let target = Arc::new(Target {
         servers,
         hosts,
         turn: AtomicUsize::new(0),
         prefix: PREFIX.to_owned(),
+        log,
         permits,
         requests: REQUESTS,
         poison: AtomicUsize::new(0),
@@ -95,11 +106,10 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
     progress("the sale begins");
     let start = Instant::now();
     let began = now_ms();
-    let faults = schedule(options.seed, options.duration, &options.kinds);
     let show = |fault: &Applied| progress(&line(fault, began));
     let (rushes, faults) = tokio::join!(
-        sale.run(start, options.duration),
-        apply_all(&target, faults, start, show)
+        sale.run(start, options.plan.duration),
+        apply_all(&target, options.plan.faults.clone(), start, show)
     );
     let rushes = rushes?;
     let ended = now_ms();
@@ -117,7 +127,9 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
         servers: target.servers.direct().await,
         ..environment
     };
-    let left = SETTLING.saturating_sub(settling.elapsed()).max(PAY_WINDOW);
+    let left = SETTLING
+        .saturating_sub(settling.elapsed())
+        .max(options.plan.pay_window);
     let passed = checker::until_passed(&checked, &logs, expected, left).await?;
     let settled_after = (passed.ok && open.is_empty()).then(|| settling.elapsed());
     // What the drain changes counts as well.
@@ -129,7 +141,7 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
     let report = Report {
         seed: options.seed,
         command: options.command.clone(),
-        duration: options.duration,
+        duration: options.plan.duration,
         settled_after,
         faults,
         answers: report::read(&logs.join("clients.jsonl"), [began, ended])?,
@@ -143,11 +155,11 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
     Ok(report)
 }
 
-/// An environment with short times, on ports of its own.
-fn environment(folder: &Path, servers: Servers) -> Result<Environment> {
-    let folder = std::path::absolute(folder).context("the folder of the run")?;
-    let short = [
-        ("PayWindowSeconds", PAY_WINDOW.as_secs()),
+/// An environment with short times, whose servers are reached without relays.
+async fn environment(options: &Options, servers: &OwnServers) -> Result<Environment> {
+    let folder = std::path::absolute(&options.folder).context("the folder of the run")?;
+    let numbers = [
+        ("PayWindowSeconds", options.plan.pay_window.as_secs()),
         ("MinPayWindowSeconds", 3),
         ("PublishWindowMs", 5000),
         ("DeliveryTimeoutMs", 2500),
@@ -155,20 +167,34 @@ fn environment(folder: &Path, servers: Servers) -> Result<Environment> {
         ("LeaseMs", 2000),
         ("OrderCreateTimeoutSeconds", 6),
         ("TimeoutCloserTimeoutSeconds", 6),
+        ("RefundTimeoutMs", 2000),
         // Payments need a session each, and the pool of the database is small.
         ("StorefrontPaymentsConcurrency", 32),
     ];
-    let parameters = short.map(|(name, value)| (name.to_owned(), value.to_string()));
-    let any = ([127, 0, 0, 1], 0).into();
+    let texts = [
+        (
+            "ApiFilesFolder",
+            folder.join("api-calls").display().to_string(),
+        ),
+        ("RefundSecret", REFUND_SECRET.to_owned()),
+        (
+            "RefundUrl",
+            RefundProvider::url_at(servers.network.provider_port()),
+        ),
+    ];
+    let numbers = numbers.map(|(name, value)| (name, value.to_string()));
+    let parameters = numbers.into_iter().chain(texts);
     Ok(Environment {
         checkout: Checkout::find()?,
         template: None,
         prefix: PREFIX.to_owned(),
-        servers,
+        servers: servers.direct().await,
         keys: folder.join("keys"),
-        http: free_address(any)?,
-        control: free_address(any)?,
-        parameters: parameters.to_vec(),
+        http: free_address(),
+        control: free_address(),
+        parameters: parameters
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         schedules: true,
         state: folder.join("state"),
         log: folder.join("usher.log"),
@@ -176,14 +202,17 @@ fn environment(folder: &Path, servers: Servers) -> Result<Environment> {
 }
 
 /// The environment of one host, on ports and in a folder of its own.
-fn host_environment(environment: &Environment, n: u32) -> Result<Environment> {
-    let any = ([127, 0, 0, 1], 0).into();
-    let folder = environment.state.with_file_name(format!("host-{n}"));
-    std::fs::create_dir_all(&folder)
+fn host_environment(
+    environment: &Environment,
+    folder: &Path,
+    servers: Servers,
+) -> Result<Environment> {
+    std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(Environment {
-        http: free_address(any)?,
-        control: free_address(any)?,
+        servers,
+        http: free_address(),
+        control: free_address(),
         state: folder.join("state"),
         log: folder.join("usher.log"),
         ..environment.clone()

@@ -13,14 +13,16 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long buyers of one program arrive.
 pub const WAVE: Duration = Duration::from_secs(20);
-/// Time to pay.
-pub const PAY_WINDOW: Duration = Duration::from_secs(10);
 /// Ticket limit of one buyer.
 const USER_LIMIT: u32 = 6;
 /// Seats for each buyer, fewer than they order: the last ones find few.
 const SEATS_PER_BUYER: u32 = 4;
 /// How long buyers repeat a request after the last one has arrived.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// One of so many paid orders is refunded.
+const REFUNDED: usize = 12;
+/// What is refunded of an order that stays paid: less than a ticket costs.
+const PART_CENTS: i64 = 100;
 /// Lifetime of a token beyond the arrival of its buyer.
 const TOKEN: Duration = Duration::from_mins(30);
 const RETRY: Duration = Duration::from_millis(300);
@@ -40,6 +42,8 @@ pub struct Sale {
     pub seed: u64,
     /// Buyers that arrive in a second.
     pub rate: u32,
+    /// Time to pay.
+    pub pay_window: Duration,
 }
 
 impl Sale {
@@ -72,7 +76,7 @@ impl Sale {
             tally: Tally::default(),
             permits: self.permits.clone(),
             give_up_at: Instant::now() + span + PATIENCE,
-            timed_out_after: PAY_WINDOW + Duration::from_secs(4),
+            timed_out_after: self.pay_window + Duration::from_secs(4),
         };
         let seed = self.seed.wrapping_add(u64::from(n));
         let mut running = JoinSet::new();
@@ -86,14 +90,35 @@ impl Sale {
         while let Some(ended) = running.join_next().await {
             ended.context("a buyer")?;
         }
+        self.refund(&rush).await?;
         Ok(rush)
+    }
+
+    /// An operator refunds some of the paid orders: whole ones, whose seats are free afterwards, and
+    /// parts of others, which stay paid.
+    async fn refund(&self, rush: &Rush) -> Result<()> {
+        let operator = self.keys.buyer("operator", Some("payments:write"), TOKEN)?;
+        let accepted = rush.tally.counts().accepted.into_iter();
+        let paid = accepted.filter(|(_, order)| order.last_seen == "paid");
+        for (n, (order, _)) in paid.step_by(REFUNDED).enumerate() {
+            let part = (n % 2 == 1).then_some(PART_CENTS);
+            let key = format!("refund-{order}");
+            let answer = rush
+                .until_answered(|| rush.api.refund(&operator, &order, part, &key))
+                .await;
+            match answer.http {
+                200 | 202 => rush.tally.count("refund requested"),
+                _ => rush.tally.unexpected("refund", &answer),
+            }
+        }
+        Ok(())
     }
 
     /// Opens a program. A request without an answer may have opened one already, which stays
     /// without buyers.
     async fn open(&self, hall: Hall) -> Result<String> {
         let seller = self.keys.buyer("seller", Some("programs:write"), TOKEN)?;
-        let program = hall.program(PAY_WINDOW, USER_LIMIT);
+        let program = hall.program(self.pay_window, USER_LIMIT);
         let until = Instant::now() + OPENING;
         loop {
             let answer = self.api.create_program(&seller, &program).await;

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::kind::{Kind, Resource};
+use crate::kind::Kind;
+use crate::place::Resource;
 
 /// Time of undisturbed sale at the start.
 const CALM: Duration = Duration::from_secs(3);
@@ -25,6 +26,31 @@ pub struct Fault {
     pub kind: Kind,
     /// How long it lasts; zero where it has no length.
     pub lasts: Duration,
+}
+
+/// A sale and its faults.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How long buyers arrive.
+    pub duration: Duration,
+    /// Time to pay.
+    pub pay_window: Duration,
+    /// The faults, by their times.
+    pub faults: Vec<Fault>,
+}
+
+impl Plan {
+    /// Time to pay in a sale whose faults are drawn from a seed.
+    pub const PAY_WINDOW: Duration = Duration::from_secs(10);
+
+    /// A sale of this length with the faults of [`schedule`].
+    pub fn drawn(seed: u64, duration: Duration, kinds: &[Kind]) -> Self {
+        Self {
+            duration,
+            pay_window: Self::PAY_WINDOW,
+            faults: schedule(seed, duration, kinds),
+        }
+    }
 }
 
 /// The faults within `duration`, by their times. A seed decides all of them.

@@ -97,12 +97,14 @@ impl TestEnvironment {
                 Some(file)
             }
         };
+        let calls = folder.path().join("api-calls");
         let environment = Environment {
             keys: folder.path().join("keys"),
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: quick
                 .into_iter()
+                .chain([("ApiFilesFolder", calls.display().to_string())])
                 .chain(settings.parameters)
                 .map(|(n, v)| (n.to_owned(), v))
                 .collect(),

@@ -1,7 +1,7 @@
 //! The actions of the system.
 
 use crate::database::Batch;
-use crate::gate::{Number, Seat};
+use crate::gate::{Number, Seat, User};
 use crate::scenario::OrderId;
 
 /// An action.
@@ -17,6 +17,14 @@ pub enum Action {
     Cancel(OrderId),
     /// The provider reports a payment.
     Pay(u8),
+    /// An operator requests the refund of an order.
+    Refund(u8),
+    /// The sweep requests the refunds of payments that pay no order.
+    RequestRefunds,
+    /// The sweep hands a refund out, for the first time or after its process was killed.
+    HandOut(u8),
+    /// The sweep hands a refund out once more: its lease has ended.
+    HandOutAgain(u8),
     /// A message in flight reaches the log.
     Land(OrderId),
     /// A message in flight is lost.
@@ -41,6 +49,10 @@ pub enum Action {
     Audit(Seat),
     /// The sweep audits any other seat.
     AuditAgain(Seat),
+    /// The sweep audits what an order counts towards its buyer's limit.
+    AuditTickets(User, Number),
+    /// The same, where there is nothing to repair.
+    AuditTicketsAgain(User, Number),
     /// A process begins or continues to fill the gate.
     Fill,
     /// Redis loses everything.

@@ -55,8 +55,23 @@ pub enum Money {
     Unmatched,
     /// It paid its order.
     Applied,
-    /// To be refunded.
+    /// To be refunded: it pays no order.
     ToRefund,
+    /// Refunded.
+    Refunded,
+}
+
+/// State of the refund of a payment, all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refund {
+    /// Not requested.
+    None,
+    /// To be handed out.
+    Requested,
+    /// A worker has it, under this token.
+    HandedOut(u8),
+    /// Recorded as returned.
+    Done,
 }
 
 /// What happened to a record.
@@ -86,6 +101,8 @@ pub struct Database {
     pub payments: Vec<Money>,
     /// Those that wait for their orders, as they came.
     pub waiting: Vec<u8>,
+    /// `refunds`, by payment.
+    pub refunds: Vec<Refund>,
 }
 
 impl Database {
@@ -97,6 +114,7 @@ impl Database {
             batches: BTreeSet::new(),
             payments: vec![Money::None; scenario.payments.len()],
             waiting: Vec::new(),
+            refunds: vec![Refund::None; scenario.payments.len()],
         }
     }
 
@@ -271,10 +289,15 @@ impl Database {
         waiting.any(|at| scenario.payments[usize::from(*at)] == number)
     }
 
-    /// The conditional UPDATE of an unpaid order. Frees the seats of one that ends.
-    fn change(&mut self, scenario: &Scenario, number: Number, to: Status) -> Option<Row> {
+    /// The conditional UPDATE of an order. Frees the seats of one that ends.
+    pub(crate) fn change(
+        &mut self,
+        scenario: &Scenario,
+        number: Number,
+        to: Status,
+    ) -> Option<Row> {
         let row = self.rows.get_mut(&number)?;
-        if row.status != Status::Unpaid {
+        if !row.status.may_become(to) {
             return None;
         }
         row.status = to;

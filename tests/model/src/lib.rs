@@ -8,8 +8,9 @@
 //! `sale`): a rule that is changed there changes the model. What a script or a statement does is
 //! stated in [`gate`] and [`database`], and compared with the real servers by tests of `shared`.
 //!
-//! Left out: batches of more than one record, records that the topic loses, partial seats of an
-//! order, times longer than an order's time to pay.
+//! Left out: batches of more than one record, records that the topic loses, refunds of a part of a
+//! payment or refused by the provider, partial seats of an order, times longer than an order's time
+//! to pay.
 
 pub mod action;
 pub mod database;
@@ -18,9 +19,12 @@ pub mod gate;
 pub mod machine;
 pub mod programs;
 pub mod protections;
+pub mod refunds;
 pub mod scenario;
 pub mod state;
+pub mod tickets;
 
+mod enabled;
 mod properties;
 mod real;
 mod steps;

@@ -1,13 +1,10 @@
 //! The actions of the system: which begin when, and what each changes.
 
-use shared::sale::Status;
-
 use crate::action::{Action, Outcome};
+use crate::database::Refund;
 use crate::explore::Machine;
-use crate::gate::{Number, ResvState, Seat};
 use crate::properties;
-use crate::protections::Protection;
-use crate::scenario::{OrderId, Scenario};
+use crate::scenario::Scenario;
 use crate::state::{Header, Kind, State, Step, Task};
 use crate::steps::run;
 
@@ -19,159 +16,22 @@ pub struct System {
 }
 
 impl System {
-    fn may_begin(&self, state: &State, kind: Kind) -> bool {
-        let is_alone = matches!(kind, Kind::Sweep | Kind::Audit);
-        let runs = state.tasks.iter().any(|task| task.kind == kind);
-        state.tasks.len() < self.scenario.processes && !(is_alone && runs)
-    }
-
     fn begin(state: &mut State, kind: Kind, steps: Vec<Step>) {
-        // The lowest identity that no process, lease or header has.
+        // The lowest identity that no process, lease, refund or header has.
         let has = |id: u8| {
             state.tasks.iter().any(|task| task.id == id)
                 || state.redis.leases.values().any(|token| *token == id)
+                || state.db.refunds.contains(&Refund::HandedOut(id))
                 || matches!(state.redis.header, Header::Loading { loader, .. } if loader == id)
         };
         let id = match kind {
-            Kind::Closer | Kind::Loader => (1..u8::MAX).find(|id| !has(*id)).unwrap_or(u8::MAX),
+            Kind::Closer | Kind::Loader | Kind::Refunder => {
+                (1..u8::MAX).find(|id| !has(*id)).unwrap_or(u8::MAX)
+            }
             _ => 0,
         };
         let steps = steps.into_iter().map(|step| with_id(step, id)).collect();
         state.tasks.push(Task { kind, id, steps });
-    }
-
-    /// Whether a timeout entry may be claimed: that of an unpublished reservation at any time, that
-    /// of a published one when payment is due.
-    fn is_due(&self, state: &State, number: Number) -> bool {
-        let Some(nonce) = state.redis.gate.entries.get(&number) else {
-            return false;
-        };
-        let owner = (number, *nonce);
-        let Some(order) = self.scenario.find(owner, &state.redis.gate) else {
-            return false;
-        };
-        if let Some(row) = state.row(number) {
-            return row.late || row.status != Status::Unpaid || row.order != order;
-        }
-        let resv = state.redis.gate.reservation(owner);
-        let is_published = resv.is_some_and(|resv| matches!(resv.state, ResvState::Accepted(_)));
-        !is_published || state.late & 1 << order != 0
-    }
-
-    /// Whether an audit of the seat would change something, if it read all at once.
-    fn is_different(&self, state: &State, seat: Seat) -> bool {
-        let gate = &state.redis.gate;
-        let Some(owner) = gate.owners.get(&seat) else {
-            return state.db.holders.iter().any(|(of, _)| *of == seat);
-        };
-        match state.row(owner.0) {
-            Some(row) => self.scenario.owner(row.order) != *owner || !row.status.is_live(),
-            None => !gate.entries.contains_key(&owner.0),
-        }
-    }
-
-    fn requests(&self, state: &State, actions: &mut Vec<Action>) {
-        let scenario = &self.scenario;
-        for order in scenario.ids() {
-            let is_next = !scenario.symmetric || state.begun.0 + 1 == 1 << order;
-            if state.begun.0 & 1 << order == 0
-                && is_next
-                && state.is_open()
-                && self.may_begin(state, Kind::Request)
-            {
-                actions.push(Action::Request(order));
-            }
-        }
-        for (n, order) in scenario.cancels.iter().enumerate() {
-            if state.begun.1 & 1 << n == 0
-                && state.begun.0 & 1 << order != 0
-                && self.may_begin(state, Kind::Cancel)
-            {
-                actions.push(Action::Cancel(n as OrderId));
-            }
-        }
-        for n in 0..scenario.payments.len() as u8 {
-            if state.begun.2 & 1 << n == 0
-                && state.begun.0 != 0
-                && self.may_begin(state, Kind::Payment)
-            {
-                actions.push(Action::Pay(n));
-            }
-        }
-    }
-
-    fn creation(&self, state: &State, actions: &mut Vec<Action>) {
-        let mut landed = None;
-        for order in &state.in_flight {
-            if landed != Some(*order) {
-                actions.extend([Action::Land(*order), Action::Drop(*order)]);
-                landed = Some(*order);
-            }
-        }
-        if self.may_begin(state, Kind::Creator) {
-            for (n, (_, handled)) in state.log.iter().enumerate() {
-                match (handled, state.left[3]) {
-                    (false, _) => actions.push(Action::Deliver(n as u8)),
-                    (true, 0) => {}
-                    (true, _) => actions.push(Action::Redeliver(n as u8)),
-                }
-            }
-        }
-        let orders = self.scenario.ids().filter(|_| self.scenario.time_passes);
-        for order in orders {
-            let row = state.row(self.scenario.spec(order).number);
-            let may_be_late = match row {
-                Some(row) => row.order == order && row.status == Status::Unpaid && !row.late,
-                None => state.late & 1 << order == 0 && state.is_in_progress(&self.scenario, order),
-            };
-            if may_be_late {
-                actions.push(Action::Late(order));
-            }
-        }
-    }
-
-    fn ticks(&self, state: &State, actions: &mut Vec<Action>) {
-        let scenario = &self.scenario;
-        if scenario.time_passes && self.may_begin(state, Kind::Closer) {
-            let entries = state.redis.gate.entries.keys();
-            let due = entries.filter(|number| self.is_due(state, **number));
-            actions.extend(due.map(|number| Action::Claim(*number)));
-        }
-        if !state.is_open() && self.may_begin(state, Kind::Loader) {
-            actions.push(Action::Fill);
-        }
-        if scenario.kept.has(Protection::Sweep) {
-            for (number, row) in &state.db.rows {
-                if row.status == Status::Unpaid && row.late {
-                    actions.push(Action::Overdue(*number));
-                }
-                if state.db.is_waited_for(scenario, *number) {
-                    actions.push(Action::Match(*number));
-                }
-                if row.dirty && self.may_begin(state, Kind::Sweep) {
-                    actions.push(Action::Dirty(*number));
-                }
-            }
-            actions.extend(state.db.batches.iter().map(|batch| Action::Adopt(*batch)));
-        }
-        if scenario.audits
-            && scenario.kept.has(Protection::Audit)
-            && state.is_open()
-            && self.may_begin(state, Kind::Audit)
-        {
-            let owned = state.redis.gate.owners.keys().copied();
-            let mut seats: Vec<Seat> = owned.collect();
-            seats.extend(state.db.holders.iter().map(|(seat, _)| *seat));
-            seats.sort_unstable();
-            seats.dedup();
-            actions.extend(seats.into_iter().map(|seat| {
-                if self.is_different(state, seat) {
-                    Action::Audit(seat)
-                } else {
-                    Action::AuditAgain(seat)
-                }
-            }));
-        }
     }
 }
 
@@ -179,6 +39,7 @@ fn with_id(step: Step, id: u8) -> Step {
     match step {
         Step::CloseDue(order, _, handled) => Step::CloseDue(order, id, handled),
         Step::Begin(_, grant) => Step::Begin(id, grant),
+        Step::Return(payment, _) => Step::Return(payment, id),
         step => step,
     }
 }
@@ -245,6 +106,17 @@ impl Machine for System {
                 next.begun.2 |= 1 << n;
                 Self::begin(&mut next, Kind::Payment, vec![Step::Pay(n)]);
             }
+            Action::Refund(n) => {
+                next.begun.3 |= 1 << n;
+                let number = scenario.refunds[usize::from(n)];
+                next.db.request_refund(scenario, number);
+            }
+            Action::RequestRefunds => next.db.request_refunds(),
+            Action::HandOut(payment) | Action::HandOutAgain(payment) => {
+                Self::begin(&mut next, Kind::Refunder, vec![Step::Return(payment, 0)]);
+                let token = next.tasks.last().map_or(0, |task| task.id);
+                next.db.hand_out(payment, token);
+            }
             Action::Land(order) | Action::Drop(order) => {
                 if let Some(at) = next.in_flight.iter().position(|one| *one == order) {
                     next.in_flight.remove(at);
@@ -283,6 +155,11 @@ impl Machine for System {
                 let owner = owner.and_then(|owner| scenario.find(*owner, &next.redis.gate));
                 Self::begin(&mut next, Kind::Audit, vec![Step::AuditRows(seat, owner)]);
             }
+            Action::AuditTickets(user, number) | Action::AuditTicketsAgain(user, number) => {
+                let seen = next.redis.gate.tickets.get(&(user, number)).copied();
+                let read = Step::TicketRow(user, number, seen);
+                Self::begin(&mut next, Kind::Audit, vec![read]);
+            }
             Action::Fill => Self::begin(&mut next, Kind::Loader, vec![Step::Begin(0, None)]),
             Action::Lose => {
                 next.left[1] -= 1;
@@ -314,8 +191,11 @@ impl Machine for System {
             | Action::Request(_)
             | Action::Cancel(_)
             | Action::Pay(_)
+            | Action::Refund(_)
+            | Action::HandOutAgain(_)
             | Action::Redeliver(_)
             | Action::AuditAgain(_)
+            | Action::AuditTicketsAgain(..)
             | Action::Lose
             | Action::Lag
             | Action::FailOver => false,
@@ -328,7 +208,10 @@ impl Machine for System {
             | Action::Adopt(_)
             | Action::Match(_)
             | Action::Dirty(_)
+            | Action::RequestRefunds
+            | Action::HandOut(_)
             | Action::Audit(_)
+            | Action::AuditTickets(..)
             | Action::Fill => true,
         }
     }

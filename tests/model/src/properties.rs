@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::sale::Status;
 
-use crate::database::Money;
+use crate::database::{Money, Row};
 use crate::gate::{Owner, ResvState, Seat};
 use crate::scenario::{OrderId, Scenario};
 use crate::state::State;
@@ -80,8 +80,20 @@ fn unpaid_money(scenario: &Scenario, state: &State) -> Option<&'static str> {
         let applied = of_order
             .filter(|(money, _)| **money == Money::Applied)
             .count();
-        if applied != usize::from(row.status == Status::Paid) {
+        let is_paid = matches!(row.status, Status::Paid | Status::Refunding);
+        if applied != usize::from(is_paid) {
             return Some("an order is not paid by exactly one payment");
+        }
+    }
+    for (n, money) in state.db.payments.iter().enumerate() {
+        let is_returned = state.returned & 1 << n != 0;
+        let row = state.row(scenario.payments[n]);
+        let is_kept = *money == Money::Applied && row.is_none_or(|row| row.status == Status::Paid);
+        if is_returned && is_kept {
+            return Some("the money of a paid order is returned");
+        }
+        if *money == Money::Refunded && !is_returned {
+            return Some("a payment counts as refunded, and its money was not returned");
         }
     }
     None
@@ -140,6 +152,11 @@ pub(crate) fn unsettled(scenario: &Scenario, state: &State) -> Option<&'static s
         .any(is_waiting)
     {
         return Some("a payment is neither applied nor refunded");
+    }
+    let is_to_refund = |money: &Money| !scenario.refunds.is_empty() && *money == Money::ToRefund;
+    let is_refunding = |row: &Row| row.status == Status::Refunding;
+    if state.db.payments.iter().any(is_to_refund) || state.db.rows.values().any(is_refunding) {
+        return Some("a refund is never made");
     }
     let is_marked = state.db.rows.values().any(|row| row.dirty) || !state.db.batches.is_empty();
     is_marked.then_some("a row stays marked for the sweep")

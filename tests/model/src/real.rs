@@ -2,11 +2,13 @@
 
 use shared::gate::{
     Abandoned, Accepted, OrderAt, ProgramRef, ReservationState, Settle, SettleTo, Taken,
+    TicketCount,
 };
 use shared::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex,
     Shard, UserId,
 };
+use shared::steps;
 use shared::store::{Decision, Holder, OrderRow, Progress, StoredOrder, StoredRow};
 
 use crate::database::{Insert, Row};
@@ -222,4 +224,19 @@ pub(crate) fn taken(of: gate::Seat, owner: Owner) -> Taken {
         order: at.order,
         nonce: at.nonce,
     }
+}
+
+/// The count of an order towards a buyer's limit, if it contradicts the row.
+pub(crate) fn wrong_count(
+    scenario: &Scenario,
+    user: gate::User,
+    of: gate::Number,
+    seen: Option<u32>,
+    found: Option<Row>,
+) -> Option<TicketCount> {
+    let user = valid(UserId::new(format!("buyer-{user}")));
+    let seen = seen.map(|seen| seen.to_string());
+    let found = found.map(|found| row(scenario, found));
+    let order = number(of).to_string();
+    steps::wrong_count(program(), &user, &order, seen.as_deref(), found.as_ref())
 }

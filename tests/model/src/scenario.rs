@@ -35,6 +35,8 @@ pub struct Scenario {
     pub payments: Vec<Number>,
     /// Orders that their buyers may cancel.
     pub cancels: Vec<OrderId>,
+    /// Numbers whose refund an operator requests. Without any there is no provider of refunds.
+    pub refunds: Vec<Number>,
     /// Whether a publish may be refused, and whether its outcome may stay unknown.
     pub refused: bool,
     /// See `refused`.
@@ -52,7 +54,7 @@ pub struct Scenario {
     /// Whether time passes: the publish window and the time to pay end at any moment. Else never:
     /// what the system does at once must suffice.
     pub time_passes: bool,
-    /// Whether the sweep audits the seat map.
+    /// Whether the sweep audits the gate: its seats, and the tickets of buyers.
     pub audits: bool,
     /// Processes at work at once: any two interleave, one after another.
     pub processes: usize,
@@ -75,6 +77,7 @@ impl Scenario {
             orders: orders.collect(),
             payments: Vec::new(),
             cancels: Vec::new(),
+            refunds: Vec::new(),
             refused: false,
             unknown: false,
             crashes: 0,

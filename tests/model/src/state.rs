@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::database::{Batch, Database, Insert, Row};
-use crate::gate::{Gate, Number, ResvState, Seat};
+use crate::gate::{Gate, Number, ResvState, Seat, User};
 use crate::scenario::{OrderId, Scenario};
 
 /// The header of the program in Redis.
@@ -104,6 +104,12 @@ pub enum Step {
     /// order-create: `unsettled_clear.sql`.
     ClearBatch(Number),
 
+    /// timeout-closer: the payment provider returns the money of a payment, with the token of its
+    /// refund.
+    Return(u8, u8),
+    /// timeout-closer: `refund_done.sql`, with the token.
+    RefundDone(u8, u8),
+
     /// timeout-closer: `close_due.sql`, with the records that were handled when it looked before.
     CloseDue(OrderId, u8, Option<u8>),
     /// timeout-closer: `orders_closing.sql`.
@@ -143,6 +149,13 @@ pub enum Step {
     /// The audit: settles a row, unless it has changed since.
     AuditSettle(Row),
 
+    /// The audit: reads what an order counts towards its buyer's limit.
+    AuditTickets(Row),
+    /// The audit: reads the row of a count that it has read.
+    TicketRow(User, Number, Option<u32>),
+    /// The audit: tickets.lua for a count that contradicts the row.
+    RepairTickets(User, Number, Option<u32>, Option<Row>),
+
     /// A loader: `install_begin.lua`; the grant and the barrier, if it has them.
     Begin(u8, Option<(u8, u8)>),
     /// A loader: `install_claim.lua`.
@@ -153,10 +166,10 @@ pub enum Step {
     Passed(u8, u8),
     /// A loader: reads the owners of seats.
     Survivors(u8),
-    /// A loader: reads the row of a survivor.
-    Survivor(OrderId),
-    /// A loader: settle.lua by the row of a survivor.
-    SettleSurvivor(OrderId, Row),
+    /// A loader: reads the row of a survivor, which owned these seats, one bit each.
+    Survivor(OrderId, u8),
+    /// A loader: settle.lua for the seats of a survivor, by its row.
+    SettleSurvivor(OrderId, u8, Row),
     /// A loader: notes that survivors are settled, and reads the live rows.
     Seats(u8),
     /// A loader: `install_merge.lua`.
@@ -180,6 +193,8 @@ pub enum Kind {
     Closer,
     /// timeout-closer, with a dirty row.
     Sweep,
+    /// timeout-closer, with a refund.
+    Refunder,
     /// timeout-closer, with a seat.
     Audit,
     /// storefront or timeout-closer, filling a gate.
@@ -217,8 +232,11 @@ pub struct State {
     pub in_flight: Vec<OrderId>,
     /// Processes.
     pub tasks: Vec<Task>,
-    /// Requests, cancellations and payments that have begun, one bit each.
-    pub begun: (u8, u8, u8),
+    /// Requests, cancellations, payments and requests of refunds that have begun, one bit each.
+    pub begun: (u8, u8, u8, u8),
+    /// Payments whose money the provider has returned, one bit each. Repeated under the same key, a
+    /// request returns nothing more.
+    pub returned: u8,
     /// By order.
     pub answers: Vec<Answers>,
     /// Orders without a row whose promised time to pay is over, one bit each.
@@ -245,7 +263,8 @@ impl State {
             log: Vec::new(),
             in_flight: Vec::new(),
             tasks: Vec::new(),
-            begun: (0, 0, 0),
+            begun: (0, 0, 0, 0),
+            returned: 0,
             answers: vec![Answers::default(); scenario.orders.len()],
             late: 0,
             left: [

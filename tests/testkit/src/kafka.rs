@@ -22,35 +22,35 @@ pub struct PrivateKafka {
     controller_port: u16,
     /// Ports of the listeners that require a login, and a client certificate.
     secured: Option<[u16; 2]>,
-    /// The port that clients are sent to, if it is another one.
-    advertised: Option<u16>,
+    /// Further plaintext listeners: the port of each, and the one that its clients are sent to.
+    behind: Vec<[u16; 2]>,
 }
 
 impl PrivateKafka {
     /// Starts one with a plaintext listener.
     pub fn start() -> Self {
-        Self::with(free_address().port(), None, None)
+        Self::with(None, Vec::new())
     }
 
-    /// Starts one on this port that sends its clients to another, which a
-    /// [`Relay`](crate::relay::Relay) listens on.
-    pub fn behind(relay: u16, port: u16) -> Self {
-        Self::with(port, None, Some(relay))
+    /// Starts one with further listeners. Each has the first port of its pair, and sends its clients
+    /// to the second one, which a [`Relay`](crate::relay::Relay) listens on.
+    pub fn behind(relays: Vec<[u16; 2]>) -> Self {
+        Self::with(None, relays)
     }
 
     /// Starts one with encrypted listeners as well.
     pub fn secured() -> Self {
         let secured = [free_address().port(), free_address().port()];
-        Self::with(free_address().port(), Some(secured), None)
+        Self::with(Some(secured), Vec::new())
     }
 
-    fn with(port: u16, secured: Option<[u16; 2]>, advertised: Option<u16>) -> Self {
+    fn with(secured: Option<[u16; 2]>, behind: Vec<[u16; 2]>) -> Self {
         let kafka = Self {
             data: TempDir::new().expect("a temporary folder"),
-            port,
+            port: free_address().port(),
             controller_port: free_address().port(),
             secured,
-            advertised,
+            behind,
         };
         kafka.script("start").expect("Kafka starts");
         kafka
@@ -118,8 +118,9 @@ impl PrivateKafka {
         let names = ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"];
         let secured = self.secured.into_iter().flatten();
         variables.extend(names.into_iter().zip(secured.map(|port| port.to_string())));
-        let advertised = self.advertised.map(|port| port.to_string());
-        variables.extend(advertised.map(|port| ("KAFKA_ADVERTISED_PORT", port)));
+        let behind = self.behind.iter();
+        let behind: Vec<String> = behind.map(|[port, to]| format!("{port}:{to}")).collect();
+        variables.push(("KAFKA_RELAYED_PORTS", behind.join(" ")));
         servers(verb, "kafka", self.data.path(), &variables)
     }
 }

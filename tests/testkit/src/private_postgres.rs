@@ -18,8 +18,8 @@ use crate::small_disk::SmallDisk;
 use crate::tls::Identity;
 use crate::wait::eventually;
 
-/// Who may connect how: every role from this machine, without a password.
-const TRUSTING: &str = "host all all 127.0.0.1/32 trust";
+/// Who may connect how: every role and standby from this machine, without a password.
+const TRUSTING: &str = "host all,replication all 127.0.0.1/32 trust";
 
 /// A server on a free port of 127.0.0.1, with a role `usher` that owns the database `usher`. It is
 /// killed and its data are removed when this value is dropped. Not durable: it never syncs.
@@ -69,12 +69,20 @@ impl PrivatePostgres {
 
     /// A standby of this server, which replicates as a stream. [`Self::promote`] makes it a primary.
     pub async fn standby(&self) -> Self {
+        self.standby_through(self.port).await
+    }
+
+    /// The same, which reaches this server through a [`Relay`](crate::relay::Relay) at this port.
+    pub async fn standby_through(&self, port: u16) -> Self {
         let (disk, folder) = storage(self.disk.is_some());
         let copied = program("pg_basebackup")
             .args(["--no-sync", "--checkpoint=fast", "--write-recovery-conf"])
-            .args(["--username=postgres", "--wal-method=stream"])
-            .arg(format!("--host={}", self.folder.path().display()))
-            .arg(format!("--port={}", self.port))
+            .args([
+                "--username=postgres",
+                "--wal-method=stream",
+                "--host=127.0.0.1",
+            ])
+            .arg(format!("--port={port}"))
             .arg("--pgdata")
             .arg(folder.path().join("data"))
             .status();

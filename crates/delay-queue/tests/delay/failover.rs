@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use delay_queue::{DelayQueue, Due, Link, LinkError, Shard};
 use testkit::redis::PrivateRedis;
-use testkit::relay::{Relay, refusing_redis};
+use testkit::refusing::refusing_redis;
+use testkit::relay::Relay;
 
 const LATER: Due = Due::In(3_600_000);
 

@@ -8,6 +8,7 @@ mod login;
 mod secured;
 mod sentinel;
 mod tls;
+mod write_guard;
 
 use std::time::Duration;
 

@@ -51,14 +51,14 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
     project.allow_remote = allowed.map(str::to_owned).collect();
     http(&reader, project);
     for entry in reader.entries("parameters") {
-        if let Some(texts) = entry.value.texts() {
-            let value = texts.join(",");
+        if let Some(value) = parameter(&entry.value, folder) {
             let source = source(entry.line);
             let given = SourcedValue { value, source };
             project.parameters.insert(entry.key.clone(), given);
         } else {
             let message = format!(
-                "[parameters] {} must be text, not {}. Quote keys that hold a dot: \"A.B\".",
+                "[parameters] {} must be text or {{ path = \"file or folder\" }}, not {}. Quote keys \
+                 that hold a dot: \"A.B\".",
                 entry.key,
                 entry.value.describe()
             );
@@ -84,6 +84,17 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
     project.sources = declared_sources::read(&reader);
     project.functions = functions::read(&reader);
     resolve(&reader, folder, project);
+}
+
+/// A text, a list of texts, or `{ path = "..." }`: a path relative to the file, as an absolute one,
+/// since functions run in folders of their own.
+fn parameter(value: &Node, folder: &Path) -> Option<String> {
+    if let Some(texts) = value.texts() {
+        return Some(texts.join(","));
+    }
+    let path = value.single().filter(|only| only.key == "path")?;
+    let path = std::path::absolute(folder.join(path.value.text()?)).ok()?;
+    path.to_str().map(str::to_owned)
 }
 
 /// `control = "address"`.
@@ -206,7 +217,7 @@ mod tests {
         let project = take_text(
             "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\n\
              allow_remote = ['db.example.test']\n\
-             [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n\
+             [parameters]\nSize = 3\nZones = ['a', 'b']\nFolder = { path = 'a/b' }\n[kafka]\n\
              'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
              [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n\
@@ -217,6 +228,11 @@ mod tests {
         assert_eq!(project.http[""].port(), 9000);
         assert_eq!(project.parameters["Zones"].value, "a,b");
         assert_eq!(project.parameters["Size"].source, "usher.toml line 7");
+        let folder = Path::new(&project.parameters["Folder"].value);
+        assert!(
+            folder.is_absolute() && folder.ends_with("a/b"),
+            "{folder:?}"
+        );
         assert_eq!(project.kafka["Worker.Orders"].servers, "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
         // The file is not parsed here, so any will do.
@@ -224,9 +240,9 @@ mod tests {
         let sqs = project.sqs.unwrap();
         assert_eq!(
             (sqs.value.as_str(), sqs.source.as_str()),
-            ("http://127.0.0.1:9324", "usher.toml line 16")
+            ("http://127.0.0.1:9324", "usher.toml line 17")
         );
-        assert_eq!(project.redis.unwrap().source, "usher.toml line 17");
+        assert_eq!(project.redis.unwrap().source, "usher.toml line 18");
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
     }
 
@@ -254,11 +270,11 @@ mod tests {
     fn every_mistake_is_reported_with_its_line() {
         let found = take_text(
             "stak = 'x'\nconcurrency = 0\nhttp = 'here'\n[resolve]\n\
-             k = { file = '/nowhere/at/all' }\n",
+             k = { file = '/nowhere/at/all' }\n[parameters]\nFolder = { file = 'a' }\n",
         )
         .unwrap_err();
         let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [1, 2, 3, 5], "{found:?}");
+        assert_eq!(lines, [1, 2, 3, 5, 7], "{found:?}");
         assert!(found[0].1.contains("Did you mean stack?"), "{}", found[0].1);
     }
 }

@@ -86,7 +86,10 @@ impl DemoEnvironment {
         };
         if let Some(provider) = &provider {
             environment.parameters.extend([
-                ("RefundUrl".to_owned(), provider.url()),
+                (
+                    "RefundUrl".to_owned(),
+                    RefundProvider::url_at(provider.port()),
+                ),
                 ("RefundSecret".to_owned(), REFUND_SECRET.to_owned()),
                 ("RefundTimeoutMs".to_owned(), "2000".to_owned()),
             ]);

@@ -10,6 +10,7 @@ mod completion;
 mod environment;
 mod failover;
 mod faults;
+mod house_seats;
 mod program_change;
 mod refunds;
 mod statistics;
@@ -140,7 +141,9 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
             return Ok(true);
         }
         half.notified().await;
-        program_change::during_the_rush(&rush, &seller, &status_client).await
+        let correct = program_change::during_the_rush(&rush, &seller, &status_client).await?;
+        house_seats::during_the_rush(&rush, &seller).await?;
+        Ok(correct)
     };
     let ((injected, failovers), (), changed) = tokio::try_join!(inject, served, changed)?;
     let correct = injected && changed;

@@ -68,7 +68,7 @@ impl Rush {
                 return Some(placed);
             }
             match (answer.http, answer.code()) {
-                (409, Some("seats_taken" | "not_adjacent")) => {
+                (409, Some("seats_taken" | "seats_blocked" | "not_adjacent")) => {
                     self.tally.count("seats taken");
                     match selection {
                         SeatSelection::Best(1) => return None,

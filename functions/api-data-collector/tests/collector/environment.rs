@@ -25,6 +25,11 @@ static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     now.as_millis() as i64 - 60_000
 });
 
+/// See [`APPENDED_MS`].
+pub(crate) fn appended_ms() -> i64 {
+    *APPENDED_MS
+}
+
 pub(crate) struct TestEnvironment {
     collector: Collector,
     prefix: String,

@@ -3,4 +3,5 @@
 
 mod batches;
 mod environment;
+mod files;
 mod settings;

@@ -26,15 +26,11 @@ impl Caller {
     /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client
     /// come from the gateway, not from headers.
     pub fn read(event: &HttpEvent, at_ms: u64) -> Self {
-        let ip = event
-            .source_ip
-            .as_deref()
-            .and_then(|ip| ip.parse::<IpAddr>().ok());
         let query = Some(&event.raw_query).filter(|query| !query.is_empty());
         Self {
             began: Instant::now(),
             at_ms,
-            ip: ip.map(|ip| ip.to_canonical()),
+            ip: event.call.source_ip,
             client: CallClient::of_user_agent(event.user_agent.as_deref()),
             query: query.cloned(),
         }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -21,8 +22,6 @@ use crate::identity::Claims;
 pub struct HttpEvent {
     /// The request.
     pub call: Call,
-    /// Address of the client, as the gateway saw it.
-    pub source_ip: Option<String>,
     /// User-Agent, as the gateway received it.
     pub user_agent: Option<String>,
     /// The query, as it was sent.
@@ -122,6 +121,9 @@ impl<'de> Deserialize<'de> for HttpEvent {
         } else {
             body
         };
+        let source_ip = http.source_ip.and_then(|ip| ip.parse::<IpAddr>().ok());
+        // An IPv4 address that is written as IPv6 is the IPv4 address.
+        let source_ip = source_ip.map(|ip| ip.to_canonical());
         let call = Call {
             method: http.method,
             path: payload.raw_path,
@@ -129,11 +131,11 @@ impl<'de> Deserialize<'de> for HttpEvent {
             headers: payload.headers.0,
             body,
             claims: Claims::new(claims.unwrap_or_default()),
+            source_ip,
             span: None,
         };
         Ok(Self {
             call,
-            source_ip: http.source_ip,
             user_agent: http.user_agent,
             raw_query: payload.raw_query_string,
         })
@@ -222,7 +224,6 @@ mod tests {
     fn an_event_of_the_gateway_is_read() {
         let HttpEvent {
             call,
-            source_ip,
             user_agent,
             raw_query,
         } = read(&event()).expect("valid");
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(call.body, br#"{"count":1}"#);
         assert_eq!(call.claims.user().expect("a user").as_str(), "alice");
         assert!(call.claims.has_scope("b"));
-        assert_eq!(source_ip.as_deref(), Some("192.0.2.7"));
+        assert_eq!(call.source_ip, Some([192, 0, 2, 7].into()));
         assert_eq!(user_agent.as_deref(), Some("t/1"));
         assert_eq!(call.headers.get("x-mixed"), Ok(Some("1")));
         assert_eq!(call.headers.get("x-tab"), Ok(Some("a\tb")));

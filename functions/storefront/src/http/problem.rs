@@ -78,6 +78,12 @@ impl Problem {
         Self::new(404, code, "Not found", detail)
     }
 
+    /// 429: too many requests of one buyer or address; another one is allowed after so many seconds.
+    pub fn too_many_requests(seconds: u32) -> Self {
+        let detail = format!("too many requests; try again in {seconds} s");
+        Self::new(429, "too_many_requests", "Too many requests", detail).retry_after(seconds)
+    }
+
     /// 422: the order is impossible.
     pub fn invalid_order(detail: impl Display) -> Self {
         let title = "The order cannot be taken as it is";

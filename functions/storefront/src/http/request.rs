@@ -1,6 +1,7 @@
 //! A request as its handler sees it.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// Claims that the authorizer verified; empty on public routes.
     pub claims: Claims,
+    /// The peer that the gateway saw: the client, or the last proxy in front of the gateway.
+    pub source_ip: Option<IpAddr>,
     /// Span of this request, if spans are recorded.
     pub span: Option<TraceContext>,
 }

@@ -17,8 +17,22 @@ pub enum Route {
     ResumeSale(String),
     /// `GET /programs/{id}/seats`
     Seats(String),
+    /// `POST /programs/{id}/seats`
+    AddSeats(String),
+    /// `POST /programs/{id}/block`
+    BlockSeats(String),
+    /// `POST /programs/{id}/unblock`
+    UnblockSeats(String),
+    /// `GET /programs/{id}/blocked`
+    BlockedSeats(String),
     /// `POST /programs/{id}/orders`
     CreateOrder(String),
+    /// `POST /programs/{id}/waiting-room`
+    JoinRoom(String),
+    /// `GET /programs/{id}/waiting-room`
+    RoomPlace(String),
+    /// `PUT /programs/{id}/waiting-room`
+    SwitchRoom(String),
     /// `GET /orders/{number}`
     Order(String),
     /// `GET /orders`
@@ -70,8 +84,15 @@ const ROUTES: [Row; Route::COUNT] = [
     ("POST", "/programs/{id}/stop", Route::StopSale),
     ("POST", "/programs/{id}/resume", Route::ResumeSale),
     ("GET", "/programs/{id}/seats", Route::Seats),
+    ("POST", "/programs/{id}/seats", Route::AddSeats),
+    ("POST", "/programs/{id}/block", Route::BlockSeats),
+    ("POST", "/programs/{id}/unblock", Route::UnblockSeats),
+    ("GET", "/programs/{id}/blocked", Route::BlockedSeats),
     ("POST", "/programs/{id}/orders", Route::CreateOrder),
     ("GET", "/orders/{number}", Route::Order),
+    ("GET", "/programs/{id}/waiting-room", Route::RoomPlace),
+    ("POST", "/programs/{id}/waiting-room", Route::JoinRoom),
+    ("PUT", "/programs/{id}/waiting-room", Route::SwitchRoom),
     ("GET", "/orders", |_| Route::Orders),
     ("POST", "/orders/{number}/cancel", Route::CancelOrder),
     ("GET", "/payments", |_| Route::Payments),
@@ -94,7 +115,7 @@ const ROUTES: [Row; Route::COUNT] = [
 
 impl Route {
     /// Number of routes.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 33;
 
     /// Finds the route and its path in template.yaml, which is the same for every order and
     /// program. `path` excludes the stage.
@@ -125,15 +146,22 @@ impl Route {
     /// settings that the handler needs.
     pub const fn class(&self) -> RequestClass {
         match self {
-            Self::CreateOrder(_) | Self::CancelOrder(_) => RequestClass::Orders,
-            Self::Program(_) | Self::Seats(_) | Self::Order(_) | Self::Orders => {
-                RequestClass::Lookups
-            }
+            Self::CreateOrder(_) | Self::CancelOrder(_) | Self::JoinRoom(_) => RequestClass::Orders,
+            Self::Program(_)
+            | Self::Seats(_)
+            | Self::RoomPlace(_)
+            | Self::Order(_)
+            | Self::Orders => RequestClass::Lookups,
             Self::Payment => RequestClass::Payments,
             Self::CreateProgram
             | Self::UpdateProgram(_)
             | Self::StopSale(_)
             | Self::ResumeSale(_)
+            | Self::SwitchRoom(_)
+            | Self::AddSeats(_)
+            | Self::BlockSeats(_)
+            | Self::UnblockSeats(_)
+            | Self::BlockedSeats(_)
             | Self::Payments
             | Self::RefundedPayment(_)
             | Self::AssignPayment(_)
@@ -160,6 +188,8 @@ impl Route {
             Self::Payment => return None,
             Self::Seats(_) => &["category"],
             Self::CreateOrder(_) => &["wait"],
+            Self::RoomPlace(_) => &["ticket"],
+            Self::BlockedSeats(_) => &["after", "limit"],
             Self::Orders => &["before", "limit"],
             Self::Payments => &["after", "limit", "order", "reference", "state"],
             Self::Refunds => &["after", "limit", "order", "state"],
@@ -217,10 +247,26 @@ mod tests {
             route("GET", "/programs/7/seats"),
             Ok(Route::Seats("7".into()))
         );
+        for (method, verb, of) in [
+            ("POST", "seats", Route::AddSeats as fn(String) -> Route),
+            ("POST", "block", Route::BlockSeats),
+            ("POST", "unblock", Route::UnblockSeats),
+            ("GET", "blocked", Route::BlockedSeats),
+        ] {
+            let path = format!("/programs/7/{verb}");
+            assert_eq!(route(method, &path), Ok(of("7".into())));
+        }
         assert_eq!(
             route("POST", "/programs/7/orders"),
             Ok(Route::CreateOrder("7".into()))
         );
+        for (method, expected) in [
+            ("POST", Route::JoinRoom("7".into())),
+            ("GET", Route::RoomPlace("7".into())),
+            ("PUT", Route::SwitchRoom("7".into())),
+        ] {
+            assert_eq!(route(method, "/programs/7/waiting-room"), Ok(expected));
+        }
         assert_eq!(route("GET", "/orders"), Ok(Route::Orders));
         assert_eq!(route("GET", "/orders/9"), Ok(Route::Order("9".into())));
         assert_eq!(
@@ -298,7 +344,14 @@ mod tests {
             ("POST", "/programs/{id}/stop"),
             ("POST", "/programs/{id}/resume"),
             ("GET", "/programs/{id}/seats"),
+            ("POST", "/programs/{id}/seats"),
+            ("POST", "/programs/{id}/block"),
+            ("POST", "/programs/{id}/unblock"),
+            ("GET", "/programs/{id}/blocked"),
             ("POST", "/programs/{id}/orders"),
+            ("GET", "/programs/{id}/waiting-room"),
+            ("POST", "/programs/{id}/waiting-room"),
+            ("PUT", "/programs/{id}/waiting-room"),
             ("GET", "/orders/{number}"),
             ("GET", "/orders"),
             ("POST", "/orders/{number}/cancel"),

@@ -13,9 +13,9 @@ use super::reserve::{self, Reservation, ReserveRequest};
 use super::state::{self, OrderState};
 use super::{publish, view, waiting};
 use crate::app::App;
-use crate::http::{Call, Problem, Reply};
-use crate::programs;
+use crate::http::{Call, Problem, Reply, RequestClass};
 use crate::settle::settle;
+use crate::{programs, waiting_room};
 
 /// Maximum number of rounds: a repeated request may find its earlier order void, and then reserves
 /// a new one.
@@ -52,8 +52,21 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
     let body: OrderBody = call.json()?;
     let seen = body.program_version;
     let selection = body.selection()?;
+    // Whatever refuses a new order, a repeated request finds the order of its key.
+    let limited = app
+        .limits
+        .take(RequestClass::Orders, call, Some(&user))
+        .await;
+    if let (Err(problem), None) = (&limited, &key) {
+        return Err(problem.clone());
+    }
     let program = programs::find_at_least(app, program, seen).await?;
-    let offer = offer(&program, &selection, seen);
+    let mut offer = limited.and_then(|()| offer(&program, &selection, seen));
+    if offer.is_ok()
+        && let Err(problem) = waiting_room::require_admission(app, &program, &user).await
+    {
+        offer = Err(problem);
+    }
     if let (Err(problem), None) = (&offer, &key) {
         return Err(problem.clone());
     }

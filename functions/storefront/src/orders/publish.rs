@@ -13,6 +13,7 @@ use std::time::SystemTime;
 
 use shared::gate::{OrderAt, ReservationState, Settle};
 use shared::message::OrderRequested;
+use shared::protection::{Protection, removed};
 use shared::steps::{
     AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence, is_unsent,
 };
@@ -123,6 +124,10 @@ async fn abandon(app: &App, held: &HeldOrder, unsent: bool) -> Result<OrderState
 /// the row.
 pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
+    if removed(Protection::Fence) {
+        release(app, held.at).await;
+        return Err(Problem::publish_failed());
+    }
     let fence = fence_of(&held.request, "publish_unknown");
     let fenced = app.store.fence(&fence).await.map_err(|e| {
         tracing::error!(%order, error = %e, "cannot fence the order; its delay entry completes it");

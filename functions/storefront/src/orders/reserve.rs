@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::gate::{HoldRequest, OrderAt, ProgramRef, ReservationState, Reserved};
+use serde_json::json;
+use shared::gate::{HoldRequest, OrderAt, ProgramRef, ReservationState, Reserved, SeatsInstalled};
 use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
 use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
@@ -66,7 +67,7 @@ pub enum Reservation {
 /// Reserves the seats. If the gate is not open, fills it first, as far as one request may.
 pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation, Problem> {
     let program = ProgramRef::from(&*request.program);
-    let mut filled = false;
+    let (mut filled, mut grown) = (false, false);
     let mut numbers = 0;
     loop {
         let (answer, own) = match &request.offer {
@@ -107,6 +108,15 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
             Reserved::Loading | Reserved::Rebuild => {
                 filled = true;
                 Box::pin(rebuild::open(app, &request.program)).await?;
+                continue;
+            }
+            // The caller has checked the seats with the program: the gate is behind it.
+            Reserved::NoSuchSeat if !grown => {
+                grown = true;
+                let added = Box::pin(app.gate.add_seats(&request.program)).await?;
+                if added == SeatsInstalled::Absent {
+                    return Err(Problem::loading());
+                }
                 continue;
             }
             Reserved::NumberInUse if numbers < MAX_NUMBERS => {
@@ -231,9 +241,12 @@ fn refused(no: &Reserved, limit: u32) -> Problem {
             let detail = format!("{free} seats are free, but not so many side by side");
             taken("not_adjacent", detail).with("free", *free)
         }
+        Reserved::SeatsBlocked(seats) => {
+            let detail = "some of these seats are not for sale".into();
+            taken("seats_blocked", detail).with("seats", json!(seats))
+        }
         Reserved::SeatsTaken(seats) => {
-            let seats: Vec<u32> = seats.iter().map(|s| s.get()).collect();
-            taken("seats_taken", "some of these seats are taken".into()).with("seats", seats)
+            taken("seats_taken", "some of these seats are taken".into()).with("seats", json!(seats))
         }
         Reserved::LimitReached { have } => {
             let detail =

@@ -2,7 +2,7 @@
 //! published.
 
 use serde::Deserialize;
-use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramVersion};
+use shared::message::{AdmissionRate, CategoryNo, Cents, ProgramChanged, ProgramVersion};
 use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
 use shared::store::{Changed, Switched};
 
@@ -49,24 +49,48 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
     let changed = app.store.update_program(program, body.version, &change);
     match changed.await? {
         Changed::Done(program) => Ok(done(app, &program, call).await),
-        Changed::VersionDiffers(version) => {
-            let detail = format!(
-                "the program has version {version} now; get it, and send the change with that \
-                 version"
-            );
-            let title = "Another request has changed the program";
-            Err(Problem::conflict("version_conflict", title, detail).with("version", version.get()))
-        }
+        Changed::VersionDiffers(version) => Err(version_conflict(version)),
         Changed::NoSuchCategory(no) => Err(no_such_category(no)),
         Changed::NoSuchProgram => Err(missing(id)),
     }
+}
+
+pub(super) fn version_conflict(version: ProgramVersion) -> Problem {
+    let detail = format!(
+        "the program has version {version} now; get it, and send the change with that version"
+    );
+    let title = "Another request has changed the program";
+    Problem::conflict("version_conflict", title, detail).with("version", version.get())
 }
 
 /// `POST /programs/{id}/stop` and `/resume`. They take no version, so that a sale can always be
 /// stopped. Idempotent.
 pub async fn switch(app: &App, id: &str, to: ProgramStatus, call: &Call) -> Result<Reply, Problem> {
     call.claims.user_with("programs:write")?;
-    match app.store.switch_sale(id_of(id)?, to).await? {
+    let switched = app.store.switch_sale(id_of(id)?, to).await?;
+    answer(app, id, switched, call).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoomBody {
+    /// Required: a body without it must not switch the room off.
+    #[serde(deserialize_with = "Option::deserialize")]
+    admissions_per_second: Option<AdmissionRate>,
+}
+
+/// `PUT /programs/{id}/waiting-room`: switches it on, with a rate, or off (`null`). Takes no version.
+/// Idempotent.
+pub async fn switch_waiting_room(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
+    call.claims.user_with("programs:write")?;
+    let body: RoomBody = call.json()?;
+    let rate = body.admissions_per_second;
+    let switched = app.store.switch_waiting_room(id_of(id)?, rate).await?;
+    answer(app, id, switched, call).await
+}
+
+async fn answer(app: &App, id: &str, switched: Switched, call: &Call) -> Result<Reply, Problem> {
+    match switched {
         Switched::Done(program) => Ok(done(app, &program, call).await),
         Switched::Already(program) => {
             // The process that switched it may have died before it evicted the cached program.
@@ -86,7 +110,7 @@ async fn done(app: &App, program: &Program, call: &Call) -> Reply {
     reply(app, program).await
 }
 
-async fn reply(app: &App, program: &Program) -> Reply {
+pub(super) async fn reply(app: &App, program: &Program) -> Reply {
     let open = availability(app, program).await.unwrap_or_default();
     Reply::ok(view::program(program, open.as_ref()))
 }

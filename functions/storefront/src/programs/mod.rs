@@ -1,12 +1,14 @@
 //! Programs: promoters create and change them; any client reads them.
 
 mod change;
+mod seats;
 mod view;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-pub use change::{switch, update};
+pub use change::{switch, switch_waiting_room, update};
+pub use seats::{add as add_seats, block, blocked, unblock};
 use serde::Deserialize;
 use serde_json::json;
 use shared::gate::{Availability, GateError, InstallState, ProgramRef};
@@ -58,18 +60,29 @@ fn no_such_category(no: impl Display) -> Problem {
 #[serde(deny_unknown_fields)]
 struct ProgramBody {
     title: String,
-    categories: Vec<CategoryBody>,
+    categories: Vec<NewCategoryBody>,
     pay_window_seconds: Option<i64>,
     user_limit: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CategoryBody {
+struct NewCategoryBody {
     name: String,
     rows: u32,
     seats_per_row: u32,
     price_cents: Cents,
+}
+
+impl From<NewCategoryBody> for NewCategory {
+    fn from(body: NewCategoryBody) -> Self {
+        Self {
+            name: body.name,
+            rows: body.rows,
+            row_len: body.seats_per_row,
+            price: body.price_cents,
+        }
+    }
 }
 
 /// `POST /programs`: claims the gate, stores the program, installs it in the gate. After a crash in
@@ -81,13 +94,7 @@ pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
     let window = body.pay_window_seconds;
     let pay_window_ms = window.map_or(default_window, |s| s.saturating_mul(1000));
     let user_limit = body.user_limit.unwrap_or(app.settings.user_limit);
-    let category = |c: CategoryBody| NewCategory {
-        name: c.name,
-        rows: c.rows,
-        row_len: c.seats_per_row,
-        price: c.price_cents,
-    };
-    let categories = body.categories.into_iter().map(category).collect();
+    let categories = body.categories.into_iter().map(Into::into).collect();
     let title = "The program cannot be created as it is";
     let new = NewProgram::new(body.title, categories, pay_window_ms, user_limit)
         .map_err(|e| Problem::new(422, "invalid_program", title, e))?;
@@ -138,16 +145,26 @@ async fn availability(app: &App, program: &Program) -> Result<Option<Availabilit
 
 /// `GET /programs/{id}/seats?category=0`: one string per row, one character per seat.
 pub async fn seats(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
-    let program = find(app, id).await?;
+    let mut program = find(app, id).await?;
     let no = call.number("category", 0, 99)?.unwrap_or(0);
-    let category = CategoryNo::new(no as u16).ok();
-    let category = category.and_then(|no| program.category(no));
-    let category = category.ok_or_else(|| no_such_category(no))?;
+    let of = |program: &Program| {
+        let category = CategoryNo::new(no as u16).ok();
+        let category = category.and_then(|no| program.category(no)).cloned();
+        category.ok_or_else(|| no_such_category(no))
+    };
+    let mut category = of(&program)?;
     let at = ProgramRef::from(&*program);
     if app.gate.install_state(at).await? != InstallState::Open {
         rebuild::open(app, &program).await?;
     }
-    let rows = app.gate.seat_map(at, category).await?;
+    let mut rows = app.gate.seat_map(at, &category).await?;
+    if rows.is_none() {
+        // Seats were added, and this instance has an earlier version of the program.
+        let committed = Box::pin(app.programs.find_committed(program.id)).await?;
+        program = committed.ok_or_else(|| missing(id))?;
+        category = of(&program)?;
+        rows = app.gate.seat_map(at, &category).await?;
+    }
     let rows = rows.ok_or_else(Problem::loading)?;
     Ok(Reply::ok(json!({
         "category": category.no,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::gate::Availability;
 use shared::sale::{Category, Program};
 
-/// The seats of each row: `.` free, `x` held, `#` sold.
+/// The seats of each row: `.` free, `x` taken, `#` blocked.
 pub(super) fn rows(rows: &[Vec<u8>]) -> Vec<String> {
     let text = |row: &Vec<u8>| row.iter().map(|seat| symbol(*seat)).collect();
     rows.iter().map(text).collect()
@@ -13,7 +13,7 @@ pub(super) fn rows(rows: &[Vec<u8>]) -> Vec<String> {
 const fn symbol(seat: u8) -> char {
     match seat {
         b'0' => '.',
-        b'1' => 'x',
+        b'1' | b'4' => 'x',
         _ => '#',
     }
 }
@@ -35,6 +35,7 @@ pub(super) fn program(program: &Program, availability: Option<&Availability>) ->
         "id": program.id, "title": program.title, "version": program.version,
         "status": program.status.as_str(),
         "pay_window_seconds": program.pay_window_ms / 1000, "user_limit": program.user_limit,
+        "admissions_per_second": program.admissions_per_second,
         "categories": program.categories.iter().map(category).collect::<Vec<_>>(),
     })
 }

@@ -30,7 +30,7 @@ impl Connected {
     async fn start(delivery: Duration) -> Self {
         let kafka_port = free_address().port();
         let relay = Relay::start(kafka_port).await;
-        let kafka = PrivateKafka::behind(relay.port(), kafka_port);
+        let kafka = PrivateKafka::behind(vec![[kafka_port, relay.port()]]);
         let servers = format!("127.0.0.1:{}", relay.port());
         create_topic(&servers, TOPIC).await;
         let access = BrokerAccess::plaintext(servers);

@@ -10,6 +10,8 @@ fn the_storefront_works_on_a_cluster() {
         "orders::",
         "payments::",
         "programs::",
+        "limits::",
+        "waiting_room::",
     ];
     run_on_cluster(&modules, &["REDIS_GATE_URL", "CACHE_URL"]);
 }

@@ -255,6 +255,7 @@ pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Val
             .map(|body| body.to_string().into_bytes())
             .unwrap_or_default(),
         claims: Claims::new(claims),
+        source_ip: None,
         span: None,
     }
 }

@@ -3,15 +3,21 @@
 //!
 //! Scans the keys of Redis, a bounded number per sweep, from the position stored in Postgres. The
 //! seat map auditor finds the opposite error: live orders that are not counted.
+//!
+//! An order counts towards its buyer's limit from its reservation on. So the scan also comes across
+//! the orders that have no row yet; of these the job reports the accepted ones, which order-create
+//! has still to store.
 
 use std::collections::{BTreeSet, HashMap};
 
-use shared::gate::{BuyerTickets, StoredTickets, TicketCount};
+use shared::gate::{BuyerTickets, ReservationState, TicketCount};
 use shared::message::OrderNumber;
+use shared::steps::wrong_count;
 use shared::store::OrderRow;
 
 use super::{JobError, Sweep};
 use crate::closer::Closer;
+use crate::report::SweepReport;
 
 /// Name of this round's position in Postgres.
 const ROUND: &str = "tickets";
@@ -19,6 +25,8 @@ const ROUND: &str = "tickets";
 const STEPS: u32 = 200;
 /// Maximum orders per look-up.
 const PAGE: usize = 5_000;
+/// Maximum reservations per sweep of orders without a row. More of them change no alarm.
+const MAX_UNSTORED: usize = 2_000;
 
 pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
     let closer = sweep.closer;
@@ -26,12 +34,13 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
         .round_position(ROUND, |text| text.parse().ok())
         .await?;
     let mut mended = 0;
+    let mut unstored = BTreeSet::new();
     for _ in 0..STEPS {
         if sweep.is_over() {
             break;
         }
         let page = closer.gate.buyers(from).await?;
-        mended += mend(closer, &page.buyers).await?;
+        mended += mend(closer, &page.buyers, &mut unstored).await?;
         from = page.next;
         if from == 0 {
             break;
@@ -46,10 +55,39 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
         );
     }
     sweep.report.tickets += mended;
+    report_accepted(closer, unstored, sweep.report).await
+}
+
+/// Counts the accepted ones of orders without a row, with the age of the oldest. A reservation that
+/// cannot be read does not count: the due order closer reports it.
+async fn report_accepted(
+    closer: &Closer,
+    unstored: BTreeSet<OrderNumber>,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    // The oldest first.
+    let orders: Vec<OrderNumber> = unstored.into_iter().take(MAX_UNSTORED).collect();
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let now_ms = closer.gate.now_ms().await?;
+    for (order, reservation) in orders.iter().zip(closer.gate.reservations(&orders).await?) {
+        let state = reservation.ok().flatten().map(|found| found.state);
+        if let Some(ReservationState::Accepted { .. }) = state {
+            let age_ms = now_ms.saturating_sub(order.made_at_ms());
+            report.accepted += 1;
+            report.oldest_accepted_ms = report.oldest_accepted_ms.max(age_ms);
+        }
+    }
     Ok(())
 }
 
-async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError> {
+/// Repairs counts, and adds the orders without a row to `unstored`.
+async fn mend(
+    closer: &Closer,
+    buyers: &[BuyerTickets],
+    unstored: &mut BTreeSet<OrderNumber>,
+) -> Result<u64, JobError> {
     let counts = buyers.iter().flat_map(|buyer| &buyer.counts);
     let numbers: BTreeSet<_> = counts.filter_map(|(order, _)| order.parse().ok()).collect();
     let numbers: Vec<OrderNumber> = numbers.into_iter().collect();
@@ -58,6 +96,7 @@ async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError>
         let page = closer.store.orders(page).await?;
         rows.extend(page.into_iter().map(|row| (row.number, row)));
     }
+    unstored.extend(numbers.iter().filter(|number| !rows.contains_key(number)));
     let mut mended = 0;
     for buyer in buyers {
         let wrong = wrong(buyer, &rows);
@@ -71,29 +110,14 @@ async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError>
     Ok(mended)
 }
 
-/// The counts of a buyer that contradict the rows. Reservations that are not stored yet are among
-/// them; the script that repairs the counts skips these.
+/// The counts of a buyer that contradict the rows.
 fn wrong(buyer: &BuyerTickets, rows: &HashMap<OrderNumber, OrderRow>) -> Vec<TicketCount> {
-    let stored = |order: &str| {
-        let Ok(number) = order.parse::<OrderNumber>() else {
-            return StoredTickets::Ended;
-        };
-        let Some(row) = rows.get(&number) else {
-            return StoredTickets::NoRow;
-        };
-        let counts = row.status.is_live()
-            && row.program == Some(buyer.program.id)
-            && row.user.as_ref() == Some(&buyer.user);
-        if counts {
-            StoredTickets::Live(row.seats.len() as u32)
-        } else {
-            StoredTickets::Ended
-        }
-    };
-    let counts = buyer.counts.iter().map(|(order, seen)| TicketCount {
-        order: order.clone(),
-        seen: Some(seen.clone()),
-        stored: stored(order),
+    let counts = buyer.counts.iter().filter_map(|(order, seen)| {
+        let row = order
+            .parse()
+            .ok()
+            .and_then(|number| rows.get::<OrderNumber>(&number));
+        wrong_count(buyer.program.id, &buyer.user, order, Some(seen), row)
     });
-    counts.filter(|count| !count.is_correct()).collect()
+    counts.collect()
 }

@@ -203,6 +203,33 @@ async fn a_restored_redis_copy_locks_no_buyer_out() {
 }
 
 #[tokio::test]
+async fn accepted_orders_without_a_row_are_counted() {
+    with(1, |env| async move {
+        env.held("alice", &[0]).await;
+        env.unpaid("bob", &[1], 0).await;
+        let swept = env.tick().await.sweep.expect("sweeps");
+        assert_eq!((swept.accepted, swept.oldest_accepted_ms), (0, 0));
+        let waits = env.accepted("carol", &[2], 1).await;
+        env.accepted("carol", &[3], 2).await;
+        // The scan of all keys of this Redis may take several sweeps.
+        let mut found = env.tick().await.sweep.expect("sweeps");
+        for _ in 0..500 {
+            if found.accepted > 0 {
+                break;
+            }
+            found = env.tick().await.sweep.expect("sweeps");
+        }
+        assert_eq!(found.accepted, 2);
+        let age_ms = env.gate.now_ms().await.expect("Redis runs") - waits.order.made_at_ms();
+        assert!(
+            (1..=age_ms).contains(&found.oldest_accepted_ms),
+            "{found:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn every_program_is_swept_by_any_process() {
     with(1, |env| async move {
         for _ in 0..12 {

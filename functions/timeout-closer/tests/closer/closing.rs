@@ -7,6 +7,7 @@ use shared::sale::Status;
 use shared::store::{Payment, PaymentResult};
 
 use crate::environment::{APPENDED_MS, hall, tick, with};
+use crate::many::many_overdue;
 
 #[tokio::test]
 async fn an_overdue_order_is_closed_and_frees_seats() {
@@ -173,6 +174,7 @@ async fn a_number_of_another_order_frees_the_reservation() {
             (report.claimed, report.outcome.fenced, report.outcome.failed),
             (1, 0, 0)
         );
+        assert_eq!(report.outcome.put_off, 0, "nothing is left to wait for");
         let row = env.row(&held).await.expect("stored");
         assert_eq!((row.nonce, row.status), (other.nonce, Status::Unpaid));
         assert!(matches!(
@@ -222,19 +224,6 @@ async fn two_ticks_at_once_share_the_work() {
         assert_eq!(env.free().await, 200);
     })
     .await;
-}
-
-/// `count` overdue orders of one seat each.
-async fn many_overdue(env: &crate::environment::TestEnvironment, n: u32) {
-    for seat in 0..n {
-        let order = env
-            .accepted(&format!("buyer-{seat}"), &[seat], i64::from(seat))
-            .await;
-        env.create(Some(&order), i64::from(seat), APPENDED_MS).await;
-        env.due(&order).await;
-    }
-    env.run("UPDATE orders SET pay_by = now() - interval '1 second'")
-        .await;
 }
 
 #[tokio::test]

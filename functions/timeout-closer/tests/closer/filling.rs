@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shared::gate::InstallState;
+use shared::reconcile::settle_of;
 use shared::sale::Status;
+use testkit::servers::redis_url;
 use timeout_closer::RefillCounts;
 use timeout_closer::jobs::refill_gates;
 
@@ -169,6 +171,29 @@ async fn surviving_reservations_of_ended_orders_are_released() {
                 .is_some()
         );
         assert_eq!(env.status(&void).await, Some(Status::Void));
+    })
+    .await;
+}
+
+/// A process that stood still settles by a row that has ended since, and is killed before it reads
+/// the newer version.
+#[tokio::test]
+async fn an_old_row_settled_during_a_filling_keeps_no_seat() {
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        let unpaid = settle_of(&env.row(&order).await.expect("stored")).expect("of the program");
+        env.store
+            .cancel(order.order, &order.user)
+            .await
+            .expect("Postgres runs");
+        env.tick().await;
+        testkit::redis::remove_keys(&redis_url(), env.names.prefix()).expect("Redis runs");
+        env.begin("{}").await;
+        loader_dies(&env).await;
+        env.gate.settle(&unpaid).await.expect("Redis runs");
+        assert_eq!(env.free().await, 8);
+        assert_eq!(refill(&env, &|| false).await.opened, 1);
+        assert_eq!(env.free().await, 10, "its row has ended");
     })
     .await;
 }

@@ -219,6 +219,42 @@ async fn an_older_row_settled_late_undoes_nothing() {
     .await;
 }
 
+/// The process that read the row stood still while the order ended and its seats were sold again.
+#[tokio::test]
+async fn an_older_row_settled_late_takes_no_seat() {
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        let unpaid = env.row(&order).await.expect("stored");
+        env.store
+            .cancel(order.order, &order.user)
+            .await
+            .expect("Postgres runs");
+        env.settle(&order).await;
+        env.held("bob", &[3, 4]).await;
+        reconcile(&env.gate, &env.store, &[unpaid])
+            .await
+            .expect("Postgres runs");
+        assert_eq!(env.free().await, 8, "bob's seats are his");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ended_order_settled_again_frees_no_later_seat() {
+    with(1, |env| async move {
+        let order = env.unpaid("alice", &[3, 4], 0).await;
+        env.store
+            .cancel(order.order, &order.user)
+            .await
+            .expect("Postgres runs");
+        env.settle(&order).await;
+        env.held("bob", &[3, 4]).await;
+        env.settle(&order).await;
+        assert_eq!(env.free().await, 8, "bob's seats are his");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_sweep_matches_payment_and_order() {
     with(1, |env| async move {

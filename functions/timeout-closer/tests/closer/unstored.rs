@@ -1,11 +1,27 @@
 //! Orders without a row when their entries are due.
 
 use shared::gate::{Abandoned, ReservationState};
-use shared::message::UserId;
+use shared::message::{OrderRequested, UserId};
 use shared::sale::Status;
-use shared::store::{ReplayBegun, ReplayEnd};
+use shared::store::{Fence, ReplayBegun, ReplayEnd};
 
 use crate::environment::{APPENDED_MS, TestEnvironment, with};
+
+impl TestEnvironment {
+    /// The fence of a closer that knows no more than the entry.
+    fn fence(&self, request: &OrderRequested) -> Fence {
+        Fence {
+            number: request.order,
+            nonce: request.nonce,
+            user: None,
+            program: Some(request.program),
+            category: None,
+            seats: vec![],
+            key: None,
+            reason: "abandoned",
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_dead_storefronts_order_is_fenced_before_release() {
@@ -73,21 +89,39 @@ async fn a_fence_of_a_dead_closer_is_settled() {
             env.gate.abandon(env.at(&order), None).await,
             Ok(Abandoned::WasHeld)
         );
-        let fence = shared::store::Fence {
-            number: order.order,
-            nonce: order.nonce,
-            user: None,
-            program: Some(order.program),
-            category: None,
-            seats: vec![],
-            key: None,
-            reason: "abandoned",
-        };
-        env.store.fence(&fence).await.expect("Postgres runs");
+        env.store
+            .fence(&env.fence(&order))
+            .await
+            .expect("Postgres runs");
         env.due(&order).await;
         env.tick().await;
         assert_eq!(env.free().await, 10);
         assert!(!env.has_entry(&order).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_that_is_put_off_again_has_an_age() {
+    with(1, |env| async move {
+        let order = env.accepted("alice", &[3, 4], 5).await;
+        env.due(&order).await;
+        for waited_ms in [0, 2_000, 6_000] {
+            let outcome = env.tick().await.outcome;
+            assert_eq!((outcome.put_off, outcome.oldest_put_off_ms), (1, waited_ms));
+            env.wait_over(&order).await;
+        }
+        // It only waits for its time to pay.
+        let unpaid = env.unpaid("bob", &[7], 4).await;
+        env.due(&unpaid).await;
+        env.tick().await;
+        env.wait_over(&order).await;
+        env.store
+            .fence(&env.fence(&order))
+            .await
+            .expect("Postgres runs");
+        env.wait_over(&unpaid).await;
+        assert_eq!(env.tick().await.outcome.oldest_put_off_ms, 0);
     })
     .await;
 }

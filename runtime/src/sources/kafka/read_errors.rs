@@ -74,6 +74,17 @@ impl ReadErrors {
             return;
         };
         let topic = &context.mapping.topics[partition.topic];
+        if code == RDKafkaErrorCode::UnknownPartition {
+            tracing::warn!(
+                mapping,
+                topic,
+                partition = partition.number,
+                "the topic {topic} has no partition {}: it was created again with fewer. The group \
+                 still assigns the partition to this host, which reads it as soon as it exists",
+                partition.number
+            );
+            return;
+        }
         let next = self.read.get(&partition).map(|last| last + 1).or_else(|| {
             committed(consumer, topic, partition.number, PATIENCE)
                 .ok()

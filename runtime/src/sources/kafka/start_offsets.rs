@@ -121,8 +121,9 @@ fn settle_topic(
 ) -> KafkaResult<()> {
     let stopping = || context.stopping();
     let all = retry(&stopping, || partitions(consumer, topic, PATIENCE))?;
+    let existing: BTreeSet<i32> = all.iter().copied().collect();
     let mut list = TopicPartitionList::new();
-    for partition in &all {
+    for partition in existing.union(mine) {
         list.add_partition(topic, *partition);
     }
     let committed = by_partition(&retry(&stopping, || {
@@ -147,6 +148,19 @@ fn settle_topic(
             found
         }
     };
+    // A partition that is gone: its topic was created again with fewer, and a static member gets
+    // back what it had. It keeps a position, as of a partition that is added later: without one
+    // librdkafka would report it as invalid, to each next consumer too.
+    for &number in mine.difference(&existing) {
+        let committed = committed.get(&number).copied();
+        let first = committed.filter(|_| identity != TopicIdentity::Replaced);
+        let first = first.unwrap_or(0);
+        let own = partition(&context.mapping.topics, topic, number);
+        settled.starts.extend(own.map(|own| (own, first)));
+        if let Some(mut element) = assigned.find_partition(topic, number) {
+            element.set_offset(Offset::Offset(first))?;
+        }
+    }
     let mut commits = TopicPartitionList::new();
     for &number in &concerned {
         let (Some(start), Some(end)) =

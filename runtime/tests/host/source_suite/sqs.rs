@@ -8,7 +8,8 @@ use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
-use testkit::relay::{Relay, refusing_http};
+use testkit::refusing::refusing_http;
+use testkit::relay::Relay;
 use usher::sources::sqs::Sqs;
 
 use super::{Declaration, Outage, Place, Promise, Setup, SourceUnderTest};

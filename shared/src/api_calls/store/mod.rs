@@ -3,7 +3,7 @@
 //! ```text
 //! arrivals --plan--> offsets of each partition
 //!          --transaction--> (1) lock progress (2) known names (3) sums (4) calls
-//!                           (5) parked records (6) progress; commit
+//!                           (5) parked records (6) progress (7) rows of files; files; commit
 //! ```
 //!
 //! A row holds the progress in a partition. The transaction of a batch locks it, drops the records
@@ -14,12 +14,16 @@
 //! is skipped.
 
 mod columns;
+mod files;
+mod manifest;
 mod plan;
 mod retention;
 mod search;
 mod sums;
 mod transaction;
 
+pub use files::{CallFiles, TimedCall};
+pub use manifest::{Manifest, ManifestChange, MergeGroup, MergeRules};
 pub use retention::DeletedCalls;
 pub use search::{CallFilter, CallPosition, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
@@ -42,6 +46,8 @@ pub struct CollectedBatch {
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
     pub gaps: Vec<OffsetRange>,
+    /// Files written.
+    pub files: u64,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
@@ -64,6 +70,7 @@ impl CollectedBatch {
         self.parked.extend(part.parked);
         self.recreated.extend(part.recreated);
         self.gaps.extend(part.gaps);
+        self.files += part.files;
     }
 }
 
@@ -78,10 +85,23 @@ impl Store {
         arrivals: &[Arrival<'_, ApiCall>],
         caps: Caps,
     ) -> CollectedBatch {
+        self.collect_calls_as_files(arrivals, caps, None).await
+    }
+
+    /// As [`Self::collect_calls`], and writes the calls as files, each call once as well: sums, rows
+    /// and files are stored together or not at all. While the object store is away, records stay
+    /// unfinished.
+    pub async fn collect_calls_as_files(
+        &self,
+        arrivals: &[Arrival<'_, ApiCall>],
+        caps: Caps,
+        files: Option<&dyn CallFiles>,
+    ) -> CollectedBatch {
         let transaction = CallTransaction {
             store: self,
             arrivals,
             caps,
+            files,
         };
         let prefix = commit_prefix(arrivals.len(), &transaction).await;
         let mut collected = CollectedBatch {
@@ -100,6 +120,7 @@ struct CallTransaction<'a> {
     store: &'a Store,
     arrivals: &'a [Arrival<'a, ApiCall>],
     caps: Caps,
+    files: Option<&'a dyn CallFiles>,
 }
 
 impl BatchTransaction for CallTransaction<'_> {
@@ -108,6 +129,6 @@ impl BatchTransaction for CallTransaction<'_> {
 
     async fn commit(&self, part: &BatchPart<'_>) -> Result<CollectedBatch, StoreError> {
         let plan = plan::CollectPlan::new(self.arrivals, part);
-        self.store.collect(&plan, self.caps).await
+        self.store.collect(&plan, self.caps, self.files).await
     }
 }

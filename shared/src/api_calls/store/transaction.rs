@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sqlx::{FromRow, Row};
 
 use super::columns::{add, keep};
+use super::files::{CallFiles, NewFiles};
 use super::plan::{CollectPlan, CollectorPosition, NewRecords, PartitionStep};
 use super::{CollectedBatch, Store, StoreError};
-use crate::api_calls::{Caps, Labels, Minute, RollUp, counted_at_ms};
+use crate::api_calls::{CallOrigin, Caps, Labels, Minute, RollUp, counted_at_ms};
 use crate::store::columns::column;
 use crate::store::gaps;
 use crate::store::park::park;
 use crate::store::pool::BoundedConnection;
-use crate::store::progress::ProgressMark;
+use crate::store::progress::{PartitionRange, ProgressMark};
 
 type PartitionKey = (String, i32);
 
@@ -21,6 +22,7 @@ impl Store {
         &self,
         plan: &CollectPlan<'_>,
         caps: Caps,
+        files: Option<&dyn CallFiles>,
     ) -> Result<CollectedBatch, StoreError> {
         let mut tx = self.pool.begin().await?;
         let positions = lock(&mut tx, plan).await?;
@@ -57,6 +59,13 @@ impl Store {
         advance_progress(&mut tx, plan, &steps).await?;
         gaps::add(&mut tx, &gaps).await?;
         gaps::replayed(&mut tx, &redelivered).await?;
+        let mut written = 0;
+        if let Some(files) = files {
+            let new_files = NewFiles::of(&new, &origins(plan, &steps), files)?;
+            written = new_files.len();
+            new_files.add(&mut tx).await?;
+            new_files.put(files).await?;
+        }
         tx.commit().await?;
         Ok(CollectedBatch {
             added: new.calls.len() as u64,
@@ -64,6 +73,7 @@ impl Store {
             parked: new.unreadable,
             recreated,
             gaps,
+            files: written,
             unfinished: None,
         })
     }
@@ -121,6 +131,19 @@ async fn source(
         .bind(partition)
         .bind(incarnation);
     Ok(query.fetch_one(tx).await?)
+}
+
+/// What the sources of the partitions stand for.
+fn origins(plan: &CollectPlan<'_>, steps: &[PartitionStep]) -> HashMap<i32, CallOrigin> {
+    let origin = |(seen, step): (&PartitionRange<'_>, &PartitionStep)| {
+        let origin = CallOrigin {
+            topic: seen.topic.to_owned(),
+            partition: seen.partition,
+            incarnation: step.advance.mark.incarnation,
+        };
+        Some((step.source?, origin))
+    };
+    plan.seen.iter().zip(steps).filter_map(origin).collect()
 }
 
 /// Statement 2, and the sums of the new calls by source. The caps of a minute include its stored

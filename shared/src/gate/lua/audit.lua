@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Compares a part of a chunk of the seat map with its owners and its counts, and repairs what Redis
 -- alone can decide: a seat with an owner is taken; free count, longest run and the header's free
--- count follow from the seats. Frees the seats that the caller lists.
+-- count follow from the seats. Frees the seats that the caller lists. A blocked seat stays blocked.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 category, 2 chunk from 0, 3 part from 0, then seat, owner as order:nonce or '' for none,
 --       repeated: seats to free if they are of this part and that is still the owner
@@ -48,7 +48,6 @@ if #bytes ~= size or redis.call('STRLEN', longest_key(cat)) ~= layout.chunks the
   return { 'DAMAGED' }
 end
 
-local BLOCKED = 50
 local seats, before = {}, layout.first + no * layout.span - 1
 for place = first, last do seats[#seats + 1] = digits_of(before + place) end
 local owners = redis.call('HMGET', owner_key, unpack(seats))
@@ -59,11 +58,11 @@ for n, seat in ipairs(seats) do
   if free_of[seat] and free_of[seat] == (owner or '') and code ~= BLOCKED then
     if owner then disowned[#disowned + 1] = seat end
     if owner or code ~= FREE then freed = freed + 1 end
-    frees = frees or code ~= FREE
-    codes[n] = FREE
+    codes[n] = code_of(false, is_blocked(code))
+    frees = frees or code ~= FREE and codes[n] == FREE
   elseif owner then
-    if code ~= TAKEN then changed = changed + 1 end
-    codes[n] = TAKEN
+    if not is_taken(code) then changed = changed + 1 end
+    codes[n] = code_of(true, is_blocked(code))
     owned[#owned + 1], owned[#owned + 2] = seat, owner
   elseif code ~= FREE and code ~= BLOCKED then
     unowned[#unowned + 1] = seat

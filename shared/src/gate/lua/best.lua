@@ -4,9 +4,7 @@
 
 -- The place behind a run of free seats that begins at `at`, at most `limit`.
 local function run_end(bytes, at, limit)
-  local taken = string.find(bytes, '1', at, true) or limit
-  local blocked = string.find(bytes, '2', at, true) or limit
-  return math.min(taken, blocked, limit)
+  return math.min(string.find(bytes, '[^0]', at) or limit, limit)
 end
 
 -- The first chunk with a run of `count` seats. A function keeps what it has found in the last

@@ -1,7 +1,8 @@
 #!lua
 -- Begins to fill the closed gate of a program, or resumes a filling whose loader's lease has ended.
 -- Filling keeps the seats of reservations that Postgres may not have yet (held, accepted,
--- abandoning) and removes all others: install_merge adds those of Postgres.
+-- abandoning) and removes all others: install_merge adds those of Postgres, block the blocked ones.
+-- The new map has every seat of the old one: the caller may have an earlier version of the program.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 loader: 32 hex digits, 2 the positions of barriers in Kafka or '', 3 the grant of
 --       install_claim before they were appended, or '', 4 lease ms, then category,
@@ -19,6 +20,7 @@
 --@include gate/keys
 --@include gate/reservation
 --@include gate/seats
+--@include gate/layouts
 local loader, ends, grant, lease_ms = ARGV[1], ARGV[2], ARGV[3], whole(ARGV[4])
 local replid = server_replid()
 local head = redis.call('HMGET', head_key, 'state', 'replid', 'epoch', 'lease', 'ends', 'position')
@@ -26,28 +28,33 @@ if not is_nonce(loader) then return bad('the loader must be 32 hex digits') end
 if not ends or not grant or not lease_ms or lease_ms < 1 then
   return bad('end offsets and a grant (or both empty) and a lease in ms are required')
 end
-if #ARGV < 6 or #ARGV % 2 == 1 then return bad('category and layout are required, repeated') end
-local categories = {}
-for at = 5, #ARGV, 2 do
-  local layout = layout_of(ARGV[at + 1])
-  local valid = layout and string.match(ARGV[at], '^%d+$') and layout.span >= 1
-  if not valid or layout.chunks ~= math.ceil(layout.seats / layout.span) then
-    return bad('category ' .. ARGV[at] .. ' has no valid layout')
+local categories, problem = layouts_from(5)
+if not categories then return bad(problem) end
+
+-- The installed layouts by category. The caller may have an earlier version of the program, with
+-- fewer seats: the map keeps the seats that it has.
+local installed, given = {}, {}
+for _, category in ipairs(categories) do given[category.cat] = category end
+local fields = redis.call('HGETALL', head_key)
+for at = 1, #fields, 2 do
+  local cat = string.match(fields[at], '^layout:(%d+)$')
+  local layout = cat and layout_of(fields[at + 1])
+  if layout then
+    installed[cat] = layout
+    if not given[cat] then
+      categories[#categories + 1] = { cat = cat, layout = layout }
+    elseif extends(layout, given[cat].layout) then
+      given[cat].layout = layout
+    end
   end
-  categories[#categories + 1] = { cat = ARGV[at], text = ARGV[at + 1], layout = layout, kept = {} }
 end
 
--- Whether the installed map is complete.
+-- Whether the installed map is complete. install_grow adds what it lacks of a newer version.
 local function is_complete()
-  for _, category in ipairs(categories) do
-    local installed = redis.call('HGET', head_key, 'layout:' .. category.cat)
-    if installed ~= category.text then return false end
-    for no = 0, category.layout.chunks - 1 do
-      local size = redis.call('STRLEN', chunk_key(category.cat, no))
-      if size ~= chunk_seats(category.layout, no) then return false end
-    end
-    local letters = redis.call('STRLEN', longest_key(category.cat))
-    if letters ~= category.layout.chunks then return false end
+  if not next(installed) then return false end
+  for cat, layout in pairs(installed) do
+    local its = given[cat] and given[cat].layout or layout
+    if not extends(its, layout) or not is_whole(cat, layout) then return false end
   end
   return true
 end
@@ -73,6 +80,7 @@ if redis.call('GET', claim_key) ~= grant or string.match(grant, ':(%x+)$') ~= re
 end
 
 -- Which orders keep their seats, read once for each order.
+for _, category in ipairs(categories) do category.kept = {} end
 local reservations, owners, none = {}, redis.call('HGETALL', owner_key), {}
 local function reservation_of(owner)
   local known = reservations[owner]
@@ -142,11 +150,9 @@ for _, category in ipairs(categories) do
     free = free + size - #at
   end
   redis.call('SET', longest_key(category.cat), table.concat(letters))
-  -- `freed` differs from every earlier value: clock and order of the frees.
-  local filled = string.format('%.0f%06d', clock[1], clock[2])
   redis.call(
-    'HSET', head_key, 'free:' .. category.cat, free, 'freed:' .. category.cat, filled,
-    'layout:' .. category.cat, category.text
+    'HSET', head_key, 'free:' .. category.cat, free, 'freed:' .. category.cat, first_freed(),
+    'layout:' .. category.cat, layout.text
   )
 end
 local loading = { 'epoch', loader, 'replid', replid, 'ends', ends, 'lease', lease_end }

@@ -79,7 +79,7 @@ for cat, seats in pairs(seats_of) do
   local chunks = open_seats(cat, layouts[cat], seats, maps)
   if not chunks then return { 'STALE' } end
   for _, chunk in ipairs(chunks) do
-    for _, place in ipairs(chunk.at) do set_seat(chunk.map, place, TAKEN) end
+    for _, place in ipairs(chunk.at) do take_seat(chunk.map, place) end
   end
 end
 

@@ -7,8 +7,8 @@
 --       ms, 8 idempotency key or '', 9 hash of the body or '', 10 what else the message has
 --       (gate/reservation)
 -- Gives NEW seats | HELD order:nonce reservation (a repeat) | AGAIN order:nonce reservation
---       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
---       | LIMIT have | LOADING | REBUILD | INUSE
+--       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | BLOCKED seats | TAKEN seats
+--       | NOSEAT | LIMIT have | LOADING | REBUILD | INUSE
 -- Cost  one chunk for the best seats, or only the seats behind those of the last order (gate/best);
 --       the chunks of the seats for chosen ones; the buyer's keys if they are too many (gate/idems).
 --       Refused under memory pressure, before any write.
@@ -86,13 +86,20 @@ if mode == 'seats' then
   maps = {}
   local chunks, problem = open_seats(cat, layout, chosen, maps)
   if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
-  local taken = {}
+  local taken, blocked = {}, {}
   for _, chunk in ipairs(chunks) do
     for n, place in ipairs(chunk.at) do
-      if seat_code(chunk.map, place) ~= FREE then taken[#taken + 1] = chosen[chunk.nth[n]] end
+      local code = seat_code(chunk.map, place)
+      if is_blocked(code) then
+        blocked[#blocked + 1] = chosen[chunk.nth[n]]
+      elseif code ~= FREE then
+        taken[#taken + 1] = chosen[chunk.nth[n]]
+      end
       set_seat(chunk.map, place, TAKEN)
     end
   end
+  -- A taken seat may become free again, a blocked one need not.
+  if #blocked > 0 then return { 'BLOCKED', table.concat(blocked, ',') } end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
 else
   free = tonumber(head[4]) or 0

@@ -1,5 +1,5 @@
 -- The seat map of a category: chunks of whole rows, one byte for each seat ('0' free, '1' taken,
--- '2' blocked). The string `longest:<cat>` has one character for each chunk: the longest run of free
+-- '2' blocked, '4' taken, and blocked as soon as its order frees it). The string `longest:<cat>` has one character for each chunk: the longest run of free
 -- seats within a row, 'A' for none to 'U' for 20 or more, so that one search of one string finds
 -- the first chunk with room for an order, however large the hall is. Needs gate/keys.
 
@@ -32,7 +32,14 @@ local function chunk_seats(layout, chunk)
   return math.min(layout.span, layout.seats - chunk * layout.span)
 end
 
-local FREE, TAKEN = 48, 49
+-- The byte of a free seat has two bits, all others have three: audit.lua counts them.
+local FREE, TAKEN, BLOCKED, TAKEN_BLOCKED = 48, 49, 50, 52
+local function is_blocked(code) return code == BLOCKED or code == TAKEN_BLOCKED end
+local function is_taken(code) return code == TAKEN or code == TAKEN_BLOCKED end
+local function code_of(taken, blocked)
+  if taken then return blocked and TAKEN_BLOCKED or TAKEN end
+  return blocked and BLOCKED or FREE
+end
 
 -- One chunk in memory: `bytes` as Redis has them, `new` the codes of seats that change, `rows` the
 -- places of the first and the last of them in each row. `letter` is its longest run, if known,
@@ -91,6 +98,14 @@ local function set_seat(map, place, code)
   else
     span.first, span.last = math.min(span.first, place), math.max(span.last, place)
   end
+end
+
+-- An order gets a seat, also a blocked one; or frees it.
+local function take_seat(map, place)
+  set_seat(map, place, code_of(true, is_blocked(seat_code(map, place))))
+end
+local function free_seat(map, place)
+  set_seat(map, place, code_of(false, is_blocked(seat_code(map, place))))
 end
 
 -- The place and the row of the first `count` adjacent free seats within a row, at or after place

@@ -150,7 +150,7 @@ local function take_seats(o, chunks)
     set_owner(seat, o.me)
   end
   for _, chunk in ipairs(chunks) do
-    for _, place in ipairs(chunk.at) do set_seat(chunk.map, place, TAKEN) end
+    for _, place in ipairs(chunk.at) do take_seat(chunk.map, place) end
   end
   return displaced
 end
@@ -215,7 +215,7 @@ local function settle_gone(o)
     for n, place in ipairs(chunk.at) do
       local seat = o.names[chunk.nth[n]]
       if owners[seat] == o.me then
-        set_seat(chunk.map, place, FREE)
+        free_seat(chunk.map, place)
         set_owner(seat, false)
         freed = freed + 1
       end

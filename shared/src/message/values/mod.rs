@@ -14,7 +14,7 @@ pub(crate) use macros::{from_digits, number_values};
 pub(crate) use parsed::Parsed;
 
 pub use identity::{BodyHash, CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
-pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};
+pub use numbers::{AdmissionRate, CategoryNo, Cents, ProgramVersion, SeatIndex};
 pub use text::{CallClient, CallInstance, CallMethod, CallRoute, CallUrl, IdempotencyKey, UserId};
 
 /// A value out of bounds.

@@ -16,6 +16,10 @@ number_values! {
     /// Version of a program, 1 to 2^53 - 1: raised by every change, never reset. A number in JSON,
     /// exact in JavaScript and in Lua.
     ProgramVersion(i64), 1..1 << 53, "version", "1 to 9007199254740991";
+
+    /// How many buyers a second the waiting room of a program admits, 1 to 500. One script admits
+    /// those of two seconds at most.
+    AdmissionRate(u32), 1..=500, "admission rate", "1 to 500 buyers a second";
 }
 
 as_number!(CategoryNo(u16), { "type": "integer", "minimum": 0, "maximum": 99 });
@@ -24,6 +28,7 @@ as_number!(Cents(i64), { "type": "integer", "minimum": 0, "maximum": 1_000_000_0
 as_number!(ProgramVersion(i64), {
     "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_i64
 });
+as_number!(AdmissionRate(u32), { "type": "integer", "minimum": 1, "maximum": 500 });
 from_digits!(
     ProgramVersion,
     16,

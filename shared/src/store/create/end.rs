@@ -2,6 +2,7 @@
 
 use super::UnsettledBatch;
 use crate::message::OrderNumber;
+use crate::protection::statement;
 use crate::store::columns::column;
 use crate::store::retry::retry_conflicts;
 use crate::store::{Store, StoreError};
@@ -21,11 +22,14 @@ impl Store {
         let numbers = column(settled, |(number, _)| *number);
         let versions = column(settled, |(_, version)| *version);
         let end = || {
-            sqlx::query_scalar(include_str!("../sql/create_end.sql"))
-                .bind(&batches)
-                .bind(&numbers)
-                .bind(&versions)
-                .fetch_one(&self.pool)
+            sqlx::query_scalar(statement(
+                "create_end",
+                include_str!("../sql/create_end.sql"),
+            ))
+            .bind(&batches)
+            .bind(&numbers)
+            .bind(&versions)
+            .fetch_one(&self.pool)
         };
         retry_conflicts(end).await
     }

@@ -1,4 +1,4 @@
--- Stores the categories of a new program.
+-- Stores new categories of a program.
 -- Arguments: $1 program; arrays with one entry per category: $2 number, $3 name, $4 first seat, $5
 -- rows, $6 seats in a row, $7 price in cents.
 INSERT INTO categories (program, no, name, first_seat, rows, row_len, price_cents)

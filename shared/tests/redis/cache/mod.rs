@@ -1,6 +1,6 @@
 //! Programs in caches, against real Redis.
 
-mod environment;
+pub(crate) mod environment;
 mod follow;
 mod outage;
 mod reading;

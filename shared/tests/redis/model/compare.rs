@@ -34,17 +34,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
             .expect("answers")
             .expect("installed");
         let bytes: Vec<u8> = map.into_iter().flatten().collect();
-        let expected: Vec<u8> = of
-            .layout
-            .all()
-            .map(|n| {
-                if gate.owners.contains_key(&n.get()) {
-                    b'1'
-                } else {
-                    b'0'
-                }
-            })
-            .collect();
+        let expected: Vec<u8> = of.layout.all().map(|n| model.map().code(n.get())).collect();
         assert!(
             bytes == expected,
             "the map of category {} and its owners differ",
@@ -52,7 +42,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         assert_eq!(
             head[&format!("free:{}", of.no)],
-            free(gate, of).len().to_string(),
+            free(model.map(), of).len().to_string(),
             "free count of category {}",
             of.no
         );
@@ -60,7 +50,7 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         for chunk in 0..of.layout.chunks() {
             let rows = (chunk * of.layout.chunk_rows()..of.layout.rows())
                 .take(of.layout.chunk_rows() as usize);
-            let all = rows.flat_map(|row| runs(gate, of, row));
+            let all = rows.flat_map(|row| runs(model.map(), of, row));
             let longest = all.map(|(_, len)| len).max().unwrap_or(0).min(20);
             letters.push(char::from(b'A' + longest as u8));
             expected_keys.push(environment.program_key(&format!("seats:{}:{chunk}", of.no)));

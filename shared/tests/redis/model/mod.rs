@@ -12,15 +12,18 @@ use model::Kept;
 use model::gate::{Changed, Known, Owner, Settled};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::gate::{Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, Settle, SettleTo};
-use shared::message::{Nonce, OrderNumber};
-use shared::sale::SeatSelection;
+use shared::gate::{
+    Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, SeatsInstalled, Settle, SettleTo,
+    StoredTickets, TicketCount,
+};
+use shared::message::{Nonce, OrderNumber, ProgramVersion};
+use shared::sale::{Program, SeatRanges, SeatSelection};
 
 use compare::compare;
 use operations::{Operation, SeatChoice, operations};
 use plain::{LiveRow, Model, indexes, key_text, named, nonce_of, order_at, state_of};
 
-use crate::environment::{ENDS, TestEnvironment, category, hash, idem, mine, number, uid};
+use crate::environment::{ENDS, TestEnvironment, category, hash, idem, mine, number, seat, uid};
 
 /// Two categories: one of a single short chunk, one of three chunks (four rows of 500 each).
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
@@ -100,8 +103,62 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
         Operation::Confirm { order, nonce } => {
             confirm::confirm(environment, model, (order, nonce)).await;
         }
+        Operation::Tickets {
+            order,
+            user,
+            row,
+            late,
+        } => {
+            let counted = model.gate.tickets.get(&(user, order)).copied();
+            let seen = if late {
+                Some(counted.unwrap_or_default() + 1)
+            } else {
+                counted
+            };
+            let stored = match row {
+                None => StoredTickets::NoRow,
+                Some(0) => StoredTickets::Ended,
+                Some(seats) => StoredTickets::Live(seats),
+            };
+            let counts = [TicketCount {
+                order: number(order).to_string(),
+                seen: seen.map(|seen| seen.to_string()),
+                stored,
+            }];
+            let buyer = uid(USERS[usize::from(user)]);
+            let repaired = environment.gate.repair_tickets(program, &buyer, &counts);
+            repaired.await.expect("answers");
+            model.gate.repair_tickets(user, order, seen, stored);
+        }
+        Operation::Block { first, count, to } => {
+            for seat in first..(first + count).min(4521) {
+                if to {
+                    model.blocked.insert(seat);
+                } else {
+                    model.blocked.remove(&seat);
+                }
+            }
+            model.version += 1;
+            block(environment, model).await;
+        }
         Operation::Refill => refill(environment, model).await,
     }
+}
+
+/// Brings the blocked seats into the gate. It reports those that orders have.
+async fn block(environment: &TestEnvironment, model: &Model) {
+    let program = Program {
+        version: ProgramVersion::new(1 + model.version).expect("valid"),
+        ..environment.program.clone()
+    };
+    let blocked = SeatRanges::of(model.blocked.iter().map(|n| seat(*n)));
+    let installed = environment.gate.install_seats(&program, &blocked).await;
+    let Ok(SeatsInstalled::Done(changes)) = installed else {
+        panic!("{installed:?}")
+    };
+    let owned = |n: &&u32| model.gate.owners.contains_key(n);
+    let held = model.blocked.iter().filter(owned).map(|n| seat(*n));
+    assert_eq!(changes.held, held.collect::<Vec<_>>());
 }
 
 async fn gone(
@@ -247,6 +304,7 @@ async fn refill(environment: &TestEnvironment, model: &mut Model) {
     let displaced: BTreeSet<_> = displaced.into_iter().map(named).map(bytes).collect();
     assert_eq!(found, displaced);
     assert_eq!(outside, vec![]);
+    block(environment, model).await;
     assert_eq!(
         environment.gate.install_open(program, &loader).await,
         Ok(true)

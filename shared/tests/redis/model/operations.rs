@@ -37,6 +37,19 @@ pub(crate) enum Operation {
         order: u16,
         nonce: u8,
     },
+    /// The audit repairs what an order counts: seats by its row, 0 for an ended one, none without a
+    /// row. `late`: the count has changed since it was read.
+    Tickets {
+        order: u16,
+        user: u8,
+        row: Option<u32>,
+        late: bool,
+    },
+    Block {
+        first: u32,
+        count: u32,
+        to: bool,
+    },
     Refill,
 }
 
@@ -123,13 +136,28 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
             forget,
         }
     });
+    let tickets = (0_u16..7, 0_u8..3, prop::option::of(0_u32..4), any::<bool>());
+    let tickets = tickets.prop_map(|(order, user, row, late)| Operation::Tickets {
+        order,
+        user,
+        row,
+        late,
+    });
+    let block = (
+        prop::sample::select(vec![0_u32, 5, 21, 515, 2015, 4515]),
+        1_u32..9,
+        any::<bool>(),
+    )
+        .prop_map(|(first, count, to)| Operation::Block { first, count, to });
     prop_oneof![
         8 => reserve,
+        2 => block,
         3 => accept,
         2 => abandon,
         3 => live,
         3 => confirm,
         4 => gone,
+        1 => tickets,
         1 => Just(Operation::Refill),
     ]
 }

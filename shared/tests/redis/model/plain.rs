@@ -40,10 +40,15 @@ pub(super) struct Model {
     /// Orders that were ever settled live.
     pub(super) stored: BTreeSet<Owner>,
     pub(super) rows: BTreeMap<Number, LiveRow>,
+    /// Seats that are blocked in Postgres.
+    pub(super) blocked: BTreeSet<Seat>,
+    /// How often these have changed: the version of the program.
+    pub(super) version: i64,
 }
 
 /// Why there are no such seats.
 enum NoSeats {
+    Blocked(Vec<Seat>),
     Taken(Vec<Seat>),
     SoldOut,
     NotAdjacent(u32),
@@ -87,17 +92,41 @@ pub(super) fn indexes(seats: &[u32]) -> Vec<SeatIndex> {
     seats.iter().map(|n| seat(*n)).collect()
 }
 
+/// The map that the gate and the blocked seats make.
+#[derive(Clone, Copy)]
+pub(super) struct Map<'a> {
+    pub(super) gate: &'a Gate,
+    pub(super) blocked: &'a BTreeSet<Seat>,
+}
+
+impl Map<'_> {
+    fn is_free(&self, seat: Seat) -> bool {
+        !self.gate.owners.contains_key(&seat) && !self.blocked.contains(&seat)
+    }
+
+    /// The byte of a seat.
+    pub(super) fn code(&self, seat: Seat) -> u8 {
+        let taken = self.gate.owners.contains_key(&seat);
+        match (taken, self.blocked.contains(&seat)) {
+            (false, false) => b'0',
+            (true, false) => b'1',
+            (false, true) => b'2',
+            (true, true) => b'4',
+        }
+    }
+}
+
 /// The free seats of a category.
-pub(super) fn free(gate: &Gate, of: &Category) -> Vec<Seat> {
+pub(super) fn free(map: Map<'_>, of: &Category) -> Vec<Seat> {
     let all = of.layout.all().map(SeatIndex::get);
-    all.filter(|n| !gate.owners.contains_key(n)).collect()
+    all.filter(|n| map.is_free(*n)).collect()
 }
 
 /// Free runs of a row: first seat and length.
-pub(super) fn runs(gate: &Gate, of: &Category, row: u32) -> Vec<(Seat, u32)> {
+pub(super) fn runs(map: Map<'_>, of: &Category, row: u32) -> Vec<(Seat, u32)> {
     let first = of.layout.first().get() + row * of.layout.row_len();
     let mut runs: Vec<(Seat, u32)> = Vec::new();
-    for n in (first..first + of.layout.row_len()).filter(|n| !gate.owners.contains_key(n)) {
+    for n in (first..first + of.layout.row_len()).filter(|n| map.is_free(*n)) {
         match runs.last_mut() {
             Some((start, len)) if *start + *len == n => *len += 1,
             _ => runs.push((n, 1)),
@@ -106,9 +135,9 @@ pub(super) fn runs(gate: &Gate, of: &Category, row: u32) -> Vec<(Seat, u32)> {
     runs
 }
 
-fn best(gate: &Gate, of: &Category, count: u32) -> Option<Vec<Seat>> {
+fn best(map: Map<'_>, of: &Category, count: u32) -> Option<Vec<Seat>> {
     let fits = |row| {
-        runs(gate, of, row)
+        runs(map, of, row)
             .into_iter()
             .filter(|(_, len)| *len >= count)
             .min_by_key(|(first, len)| (*len, *first))
@@ -117,18 +146,22 @@ fn best(gate: &Gate, of: &Category, count: u32) -> Option<Vec<Seat>> {
     Some((first..first + count).collect())
 }
 
-fn find(gate: &Gate, of: &Category, want: &SeatChoice) -> Result<Vec<Seat>, NoSeats> {
+fn find(map: Map<'_>, of: &Category, want: &SeatChoice) -> Result<Vec<Seat>, NoSeats> {
     match want {
         SeatChoice::Seats(_, seats) => {
-            let is_taken = |n: &&Seat| gate.owners.contains_key(n);
+            let is_blocked = |n: &&Seat| map.blocked.contains(n);
+            let blocked: Vec<Seat> = seats.iter().filter(is_blocked).copied().collect();
+            let is_taken = |n: &&Seat| map.gate.owners.contains_key(n);
             let taken: Vec<Seat> = seats.iter().filter(is_taken).copied().collect();
-            if taken.is_empty() {
+            if !blocked.is_empty() {
+                Err(NoSeats::Blocked(blocked))
+            } else if taken.is_empty() {
                 Ok(seats.clone())
             } else {
                 Err(NoSeats::Taken(taken))
             }
         }
-        SeatChoice::Best(_, count) => match (free(gate, of).len() as u32, best(gate, of, *count)) {
+        SeatChoice::Best(_, count) => match (free(map, of).len() as u32, best(map, of, *count)) {
             (0, _) => Err(NoSeats::SoldOut),
             (free, None) => Err(NoSeats::NotAdjacent(free)),
             (_, Some(seats)) => Ok(seats),
@@ -158,7 +191,9 @@ impl Model {
             key,
         };
         let of = &environment.program.categories[usize::from(category)];
-        match self.gate.reserve(&hold, |gate| find(gate, of, want)) {
+        let blocked = &self.blocked;
+        let find = |gate: &Gate| find(Map { gate, blocked }, of, want);
+        match self.gate.reserve(&hold, find) {
             Reply::Held(resv) => held(order.0, &resv),
             Reply::Again(its_number, resv) => Reserved::Again {
                 order: number(its_number),
@@ -175,9 +210,18 @@ impl Model {
             Reply::KeyReused => Reserved::KeyReused,
             Reply::InUse => Reserved::NumberInUse,
             Reply::Limit(have) => Reserved::LimitReached { have },
+            Reply::Refused(NoSeats::Blocked(seats)) => Reserved::SeatsBlocked(indexes(&seats)),
             Reply::Refused(NoSeats::Taken(seats)) => Reserved::SeatsTaken(indexes(&seats)),
             Reply::Refused(NoSeats::SoldOut) => Reserved::SoldOut,
             Reply::Refused(NoSeats::NotAdjacent(free)) => Reserved::NotAdjacent { free },
+        }
+    }
+
+    /// Its map.
+    pub(super) fn map(&self) -> Map<'_> {
+        Map {
+            gate: &self.gate,
+            blocked: &self.blocked,
         }
     }
 

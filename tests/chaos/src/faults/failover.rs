@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use super::Target;
-use crate::kind::Server;
+use crate::place::Server;
 
 /// What the replica of the gate misses.
 const MISSED: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ impl Target {
         gate.hold_replication();
         sleep(MISSED).await;
         let port = gate.fail_over();
-        self.servers.link(Server::Gate).lead_to(port);
+        self.servers.network.redirect(Server::Gate, port);
         gate.restore();
         Ok(format!("the replica misses {MISSED:?}"))
     }
@@ -27,7 +27,7 @@ impl Target {
     pub(super) async fn gate_handover(&self) -> Result<String> {
         let mut gate = self.servers.gate.lock().await;
         let port = gate.hand_over();
-        self.servers.link(Server::Gate).lead_to(port);
+        self.servers.network.redirect(Server::Gate, port);
         sleep(READ_ONLY).await;
         gate.settle();
         Ok("nothing is lost; old connections lead to a replica".to_owned())
@@ -36,7 +36,7 @@ impl Target {
     pub(super) async fn database_failover(&self) -> Result<String> {
         let mut database = self.servers.database.lock().await;
         let port = database.fail_over().await;
-        self.servers.link(Server::Database).lead_to(port);
+        self.servers.network.redirect(Server::Database, port);
         database.restore().await;
         Ok("the standby was synchronous: no commit is lost".to_owned())
     }

@@ -3,16 +3,20 @@
 //! | module | faults of |
 //! |---|---|
 //! | `processes` | functions and the host |
-//! | `servers` | servers and links to them |
+//! | `servers` | servers |
+//! | `network` | the network between parts of the system |
 //! | `data` | data and memory of Redis and of the database |
 //! | `failover` | primaries that are replaced |
-//! | `records` | topics and records |
+//! | `records` | records of the topic of orders |
+//! | `topics` | the topic of orders |
 
 mod data;
 mod failover;
+mod network;
 mod processes;
 mod records;
 mod servers;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,14 +24,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use ticket_rush::client_log::now_ms;
+use ticket_rush::client_log::{ClientLog, now_ms};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::hosts::RunningHost;
-use crate::kind::{Kind, Resource};
+use crate::kind::Kind;
+use crate::place::Resource;
 use crate::schedule::Fault;
 use crate::servers::OwnServers;
 
@@ -42,6 +47,8 @@ pub struct Target {
     pub turn: AtomicUsize,
     /// Environment prefix.
     pub prefix: String,
+    /// Receives the orders whose records are deleted.
+    pub log: ClientLog,
     /// One permit for each request that buyers may send at one time.
     pub permits: Arc<Semaphore>,
     /// Number of these permits.
@@ -127,10 +134,12 @@ impl Target {
             Kind::PauseOrderCreate => self.pause_order_create(lasts).await,
             Kind::KillServer(server) => self.kill_server(server, lasts).await,
             Kind::FreezeServer(server) => self.freeze_server(server, lasts).await,
-            Kind::Cut(server) => self.cut(server, lasts).await,
-            Kind::Hold(server) => self.hold(server, lasts).await,
-            Kind::HalfOpen(server) => Ok(self.half_open(server)),
-            Kind::Delay(server) => self.delay(server, lasts).await,
+            Kind::Cut(path) => self.cut(path, lasts).await,
+            Kind::Hold(path) => self.hold(path, lasts).await,
+            Kind::HalfOpen(path) => self.half_open(path).await,
+            Kind::Delay(path) => self.delay(path, lasts).await,
+            Kind::ShiftClocks => self.shift_clocks(lasts).await,
+            Kind::KillDatabaseInBatch => self.kill_database_in_batch(lasts).await,
             Kind::FlushScripts => self.flush_scripts().await,
             Kind::FlushGate => self.flush_gate().await,
             Kind::FlushCache => self.flush_cache().await,
@@ -145,6 +154,7 @@ impl Target {
             Kind::Redeliver => self.redeliver().await,
             Kind::Poison => self.poison().await,
             Kind::Transaction => self.transaction().await,
+            Kind::DeleteRecords => self.delete_records(lasts).await,
             Kind::AddPartition => self.add_partition().await,
             Kind::RecreateTopic => self.recreate_topic().await,
         }

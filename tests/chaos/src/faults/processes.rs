@@ -13,6 +13,9 @@ use super::Target;
 /// How long to look for a busy process before an idle one is stopped until it is busy.
 const CATCH: Duration = Duration::from_secs(1);
 
+/// How far a shifted clock is from the others, seconds.
+const SHIFT: i64 = 60;
+
 impl Target {
     pub(super) async fn kill_function(&self, function: &str) -> Result<String> {
         let killed = kill_busy(self.host().status(), function, CATCH).await?;
@@ -59,5 +62,16 @@ impl Target {
             host.command(&["resume", "OrderCreateOrders"]).await?;
         }
         Ok(format!("paused for {lasts:?}"))
+    }
+
+    pub(super) async fn shift_clocks(&self, lasts: Duration) -> Result<String> {
+        for (host, seconds) in self.hosts.iter().zip([SHIFT, -SHIFT].into_iter().cycle()) {
+            host.shift_clock(seconds)?;
+        }
+        sleep(lasts).await;
+        for host in &self.hosts {
+            host.shift_clock(0)?;
+        }
+        Ok(format!("by +{SHIFT} s and -{SHIFT} s for {lasts:?}"))
     }
 }

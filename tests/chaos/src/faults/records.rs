@@ -1,18 +1,23 @@
-//! The topic of orders, and records in it.
+//! Records of the topic of orders: no orders, again, deleted.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::{Row, raw_sql};
 use ticket_rush::prepare::orders_topic;
-use ticket_rush::topics::{self, remove};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
@@ -21,20 +26,28 @@ use super::Target;
 /// Records of the last seconds that are delivered again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 /// How long a request to the broker may take. It is repeated until then.
-const BROKER: Duration = Duration::from_mins(1);
-/// How long order-create may take until it has read everything.
-const READING: Duration = Duration::from_mins(1);
-/// The topic has been read when nothing is unread for so long: longer than a delivery of storefront
-/// may take.
-const QUIET: Duration = Duration::from_secs(4);
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const BROKER: Duration = Duration::from_mins(1);
 
+/// Time limit of one poll.
+const POLL: Duration = Duration::from_millis(500);
+/// Key of records that are no orders.
+const POISON_KEY: &str = "chaos";
 /// Values of records that are no orders: no JSON, wrong types, NUL in a text.
 const POISON: [&[u8]; 3] = [
     b"hello",
     br#"{"v":"one","order":7,"nonce":[],"user":{},"program":true}"#,
     br#"{"v":1,"order":"123456789","nonce":"00000000000000000000000000000000","user":"a\u0000b"}"#,
 ];
+
+/// What order-create has stored of its topic.
+const PROGRESS: &str =
+    "SELECT partition, next_offset FROM chaos.progress WHERE topic = 'chaos-order-create'";
+
+/// The message of an order, as far as it names it.
+#[derive(Deserialize)]
+struct Order {
+    order: String,
+}
 
 impl Target {
     pub(super) async fn redeliver(&self) -> Result<String> {
@@ -66,78 +79,70 @@ impl Target {
         Ok("one record and the marker of its transaction".to_owned())
     }
 
-    pub(super) async fn add_partition(&self) -> Result<String> {
-        let topic = orders_topic(&self.prefix);
-        let partitions = self.partitions(&topic)? + 1;
-        let admin: AdminClient<DefaultClientContext> = self.kafka().create()?;
-        let options = AdminOptions::new().operation_timeout(Some(BROKER));
-        let new = NewPartitions::new(&topic, partitions as usize);
-        for result in admin.create_partitions([&new], &options).await? {
-            if let Err((topic, code)) = result {
-                bail!("no partition is added to {topic}: {code}");
-            }
+    /// Deletes what order-create has not read, and writes the orders of these records into the client
+    /// log: the audit accepts that they are void. The hosts are killed meanwhile, since they have
+    /// fetched records ahead.
+    pub(super) async fn delete_records(&self, lasts: Duration) -> Result<String> {
+        for host in &self.hosts {
+            host.command(&["pause", "OrderCreateOrders"]).await?;
         }
-        Ok(format!("{partitions} partitions"))
+        sleep(lasts).await;
+        for host in &self.hosts {
+            host.kill().await?;
+        }
+        let deleted = self.delete_unread().await;
+        for host in &self.hosts {
+            host.start_again().await?;
+        }
+        let [orders, others] = deleted?;
+        Ok(format!("{orders} orders, {others} other records"))
     }
 
-    /// Kafka keeps what it acknowledged, so the topic is removed only when order-create has stored
-    /// all of it. Buyers pause meanwhile.
-    pub(super) async fn recreate_topic(&self) -> Result<String> {
-        let _no_requests = self.permits.acquire_many(self.requests).await?;
-        self.read_to_the_end().await?;
-        let topic = orders_topic(&self.prefix);
-        let partitions = self.partitions(&topic)?;
-        let mut servers = self.servers.addresses();
-        servers.brokers = self.servers.kafka_brokers().to_owned();
-        remove(&servers, &topic).await?;
-        let until = Instant::now() + BROKER;
-        // The broker removes it in the background.
-        while !topics::ensure(&servers, &topic, partitions).await? {
-            if Instant::now() > until {
-                bail!("the topic was not removed within {BROKER:?}");
-            }
-            sleep(PAUSE).await;
+    /// Returns the number of orders, and of other records.
+    async fn delete_unread(&self) -> Result<[usize; 2]> {
+        let rows = {
+            let mut session = self.servers.database.lock().await.session().await?;
+            raw_sql(PROGRESS).fetch_all(&mut session).await?
+        };
+        let mut stored = BTreeMap::new();
+        for row in rows {
+            stored.insert(row.try_get::<i32, _>(0)?, row.try_get::<i64, _>(1)?);
         }
-        Ok(format!("{partitions} partitions, all of them empty"))
-    }
-
-    async fn read_to_the_end(&self) -> Result<()> {
-        let until = Instant::now() + READING;
-        let mut read_since = None;
-        loop {
-            let mut read = true;
-            for host in &self.hosts {
-                let status = host.status().status().await?;
-                let mapping = status.mapping("OrderCreate");
-                let mapping = mapping.context("a host has no mapping of OrderCreate")?;
-                read &= mapping
-                    .partitions
-                    .iter()
-                    .all(|partition| partition.position.unwrap_or(0) >= partition.end.unwrap_or(0));
+        let topic = orders_topic(&self.prefix);
+        let mut settings = self.kafka();
+        settings.set("group.id", "chaos-reader");
+        settings.set("enable.partition.eof", "true");
+        let consumer: BaseConsumer = settings.create()?;
+        let mut until = TopicPartitionList::new();
+        let [mut orders, mut others] = [0; 2];
+        for partition in 0..self.partitions(&topic)? {
+            let (start, end) =
+                block_in_place(|| consumer.fetch_watermarks(&topic, partition, BROKER))?;
+            let from = stored.get(&partition).copied().unwrap_or(0).max(start);
+            if from >= end {
+                continue;
             }
-            if read {
-                let since = *read_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > QUIET {
-                    return Ok(());
+            until.add_partition_offset(&topic, partition, Offset::Offset(end))?;
+            let records = block_in_place(|| read(&consumer, &topic, partition, from))?;
+            for record in records {
+                if record.key() == Some(POISON_KEY.as_bytes()) {
+                    self.poison.fetch_sub(1, Ordering::SeqCst);
+                    others += 1;
+                } else if let Ok(order) = serde_json::from_slice::<Order>(payload(&record)) {
+                    self.log.write("deleted", json!({ "order": order.order }));
+                    orders += 1;
+                } else {
+                    others += 1;
                 }
-            } else {
-                read_since = None;
             }
-            if Instant::now() > until {
-                bail!("order-create has not read its topic within {READING:?}");
-            }
-            sleep(PAUSE).await;
         }
+        ensure!(orders > 0, "no order was unread");
+        let admin: AdminClient<DefaultClientContext> = self.kafka().create()?;
+        admin.delete_records(&until, &AdminOptions::new()).await?;
+        Ok([orders, others])
     }
 
-    fn partitions(&self, topic: &str) -> Result<i32> {
-        let consumer: BaseConsumer = self.kafka().create()?;
-        let metadata = block_in_place(|| consumer.fetch_metadata(Some(topic), BROKER))?;
-        let of_topic = metadata.topics().first().context("the topic is missing")?;
-        Ok(i32::try_from(of_topic.partitions().len())?)
-    }
-
-    fn kafka(&self) -> ClientConfig {
+    pub(super) fn kafka(&self) -> ClientConfig {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", self.servers.kafka_brokers());
         settings
@@ -146,11 +151,39 @@ impl Target {
     /// Publishes a record that is no order, and counts it once the broker has it.
     async fn send(&self, producer: &FutureProducer, value: Option<&[u8]>) -> Result<()> {
         let topic = orders_topic(&self.prefix);
-        let mut record = FutureRecord::to(&topic).key("chaos");
+        let mut record = FutureRecord::to(&topic).key(POISON_KEY);
         record.payload = value;
         let sent = producer.send(record, Timeout::Never).await;
         sent.map_err(|(error, _)| error)?;
         self.poison.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
+}
+
+fn payload(record: &OwnedMessage) -> &[u8] {
+    record.payload().unwrap_or_default()
+}
+
+/// Reads a partition from an offset to its end.
+fn read(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+    from: i64,
+) -> Result<Vec<OwnedMessage>> {
+    let mut position = TopicPartitionList::new();
+    position.add_partition_offset(topic, partition, Offset::Offset(from))?;
+    consumer.assign(&position)?;
+    let mut records = Vec::new();
+    let until = Instant::now() + BROKER;
+    // A poll also ends after an event that it does not return.
+    while Instant::now() < until {
+        match consumer.poll(POLL) {
+            Some(Ok(record)) => records.push(record.detach()),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
+            Some(Err(error)) => return Err(error.into()),
+            None => {}
+        }
+    }
+    bail!("{topic}-{partition} cannot be read within {BROKER:?}")
 }

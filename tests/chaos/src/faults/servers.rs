@@ -1,16 +1,23 @@
-//! Servers and the links to them.
+//! Servers that are killed or stopped.
 
 use std::time::Duration;
 
-use anyhow::Result;
-use testkit::link::Condition;
-use tokio::time::sleep;
+use anyhow::{Result, ensure};
+use sqlx::{Row, raw_sql};
+use tokio::time::{Instant, sleep};
 
 use super::Target;
-use crate::kind::Server;
+use crate::place::Server;
 
-/// Latency of a delayed link in each direction: that of two regions.
-const LATENCY: Duration = Duration::from_millis(80);
+/// Lets order-create wait in the middle of a batch: it inserts orders, then their seats.
+const HOLD_SEATS: &str = "BEGIN; LOCK TABLE chaos.order_seats IN SHARE ROW EXCLUSIVE MODE";
+/// Sessions that wait there.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO order_seats%'";
+
+/// How long a batch may take to arrive.
+const CATCH: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Target {
     pub(super) async fn kill_server(&self, server: Server, lasts: Duration) -> Result<String> {
@@ -27,31 +34,27 @@ impl Target {
         Ok(format!("stopped for {lasts:?}"))
     }
 
-    pub(super) async fn cut(&self, server: Server, lasts: Duration) -> Result<String> {
-        self.condition(server, Condition::Cut, lasts).await;
-        Ok(format!("cut for {lasts:?}"))
-    }
-
-    pub(super) async fn hold(&self, server: Server, lasts: Duration) -> Result<String> {
-        self.condition(server, Condition::Held, lasts).await;
-        Ok(format!("held for {lasts:?}"))
-    }
-
-    pub(super) async fn delay(&self, server: Server, lasts: Duration) -> Result<String> {
-        self.condition(server, Condition::Delayed(LATENCY), lasts)
-            .await;
-        Ok(format!("{LATENCY:?} in each direction for {lasts:?}"))
-    }
-
-    pub(super) fn half_open(&self, server: Server) -> String {
-        self.servers.link(server).forget();
-        "existing connections are silent".to_owned()
-    }
-
-    async fn condition(&self, server: Server, condition: Condition, lasts: Duration) {
-        let link = self.servers.link(server);
-        link.set(condition);
+    /// Holds a batch between its orders and their seats, and kills the server there.
+    pub(super) async fn kill_database_in_batch(&self, lasts: Duration) -> Result<String> {
+        let [mut holding, mut watching] = {
+            let database = self.servers.database.lock().await;
+            [database.session().await?, database.session().await?]
+        };
+        raw_sql(HOLD_SEATS).execute(&mut holding).await?;
+        let until = Instant::now() + CATCH;
+        let batches = loop {
+            let row = raw_sql(WAITING).fetch_one(&mut watching).await?;
+            match row.try_get::<i64, _>(0)? {
+                0 => ensure!(Instant::now() < until, "no batch was stored in {CATCH:?}"),
+                batches => break batches,
+            }
+            sleep(PAUSE).await;
+        };
+        self.servers.kill(Server::Database).await;
+        // Only now: the end of this session would let the batches continue.
+        drop(holding);
         sleep(lasts).await;
-        link.set(Condition::Open);
+        self.servers.start_again(Server::Database).await?;
+        Ok(format!("{batches} batches had orders and no seats yet"))
     }
 }

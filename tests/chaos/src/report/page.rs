@@ -191,7 +191,8 @@ mod tests {
     use super::*;
     use crate::checker::{Audit, Check};
     use crate::faults::Applied;
-    use crate::kind::{Kind, Server};
+    use crate::kind::Kind;
+    use crate::place::{Path, Server};
     use crate::report::Answers;
 
     fn report(violations: &[&str], open: &[&str]) -> Report {
@@ -209,7 +210,7 @@ mod tests {
             faults: vec![
                 fault(Kind::FlushGate, Ok("3 keys".to_owned())),
                 fault(
-                    Kind::Cut(Server::Kafka),
+                    Kind::Cut(Path::Hosts(Server::Kafka)),
                     Err(Arc::new(anyhow::anyhow!("no <link>"))),
                 ),
             ],

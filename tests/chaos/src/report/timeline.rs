@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::answers::{Answers, Interval};
 use super::page::escape;
 use crate::faults::Applied;
-use crate::kind::{Resource, resources};
+use crate::place::{Resource, resources};
 
 const WIDTH: f64 = 1120.0;
 const LEFT: f64 = 116.0;
@@ -122,6 +122,8 @@ impl Drawing {
             let y = top + n as f64 * ROW;
             let name = match row {
                 Resource::Host => "functions, host".to_owned(),
+                Resource::Clocks => "clocks".to_owned(),
+                Resource::Provider => "payment provider".to_owned(),
                 Resource::Server(server) => server.to_string(),
             };
             self.text(LEFT - 8.0, y + 14.0, "label", &name);

@@ -1,8 +1,12 @@
 //! The database: a primary, and a synchronous standby.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
+use sqlx::postgres::PgConnection;
 use testkit::private_postgres::PrivatePostgres;
+use testkit::relay::Relay;
 use testkit::wait::eventually;
 use tokio::time::sleep;
 
@@ -14,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SETTINGS: &str = "max_connections = 200\nclient_connection_check_interval = 5s\n\
                         tcp_keepalives_idle = 10\ntcp_keepalives_interval = 5\n\
                         tcp_keepalives_count = 3\nlog_min_messages = panic\n\
-                        min_wal_size = 32MB\nmax_wal_size = 64MB\n";
+                        min_wal_size = 32MB\nmax_wal_size = 64MB\n\
+                        wal_retrieve_retry_interval = 500ms\n";
 
 /// The two servers.
 #[derive(Debug)]
@@ -22,13 +27,19 @@ pub struct Database {
     /// Takes writes.
     pub primary: PrivatePostgres,
     standby: PrivatePostgres,
+    /// From the standby to the primary.
+    pub replication: Arc<Relay>,
 }
 
 impl Database {
     pub(super) async fn start() -> Self {
         let primary = PrivatePostgres::on_small_disk(SETTINGS).await;
-        let standby = standby_of(&primary).await;
-        Self { primary, standby }
+        let replication = Arc::new(Relay::start(primary.port()).await);
+        Self {
+            standby: standby_of(&primary, &replication).await,
+            primary,
+            replication,
+        }
     }
 
     /// Kills the primary and promotes the standby, which has every commit that was acknowledged.
@@ -42,7 +53,8 @@ impl Database {
 
     /// A new standby takes the place of the killed primary.
     pub async fn restore(&mut self) {
-        self.standby = standby_of(&self.primary).await;
+        self.replication.redirect(self.primary.port());
+        self.standby = standby_of(&self.primary, &self.replication).await;
     }
 
     /// From now on the primary's disk is full. Returns false where it has none of its own.
@@ -72,6 +84,16 @@ impl Database {
         }
     }
 
+    /// A session of the superuser in the database of the system.
+    pub async fn session(&self) -> Result<PgConnection> {
+        Ok(self.primary.connect(DATABASE).await?)
+    }
+
+    /// Waits until commits wait for the standby, and it has everything.
+    pub async fn in_sync(&self) {
+        in_sync(&self.primary).await;
+    }
+
     /// Waits until the primary answers.
     pub async fn answers(&self) {
         self.primary.admin("SELECT 1").await;
@@ -90,17 +112,22 @@ impl Database {
 
 /// A standby for which every commit waits. It was copied before commits wait, so it commits alone
 /// when it is promoted.
-async fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
-    let standby = primary.standby().await;
+async fn standby_of(primary: &PrivatePostgres, replication: &Relay) -> PrivatePostgres {
+    let standby = primary.standby_through(replication.port()).await;
     primary
         .admin("ALTER SYSTEM SET synchronous_standby_names TO '*'")
         .await;
     primary.admin("SELECT pg_reload_conf()").await;
-    let waits = "SELECT 1 / count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-    eventually("commits wait for the standby", async || {
+    in_sync(primary).await;
+    standby
+}
+
+async fn in_sync(primary: &PrivatePostgres) {
+    let in_sync = "SELECT 1 / count(*) FROM pg_stat_replication \
+                   WHERE sync_state = 'sync' AND flush_lsn >= pg_current_wal_flush_lsn() - 8192";
+    eventually("the standby has what the primary has", async || {
         let mut connection = primary.connect("postgres").await.ok()?;
-        sqlx::raw_sql(waits).execute(&mut connection).await.ok()
+        sqlx::raw_sql(in_sync).execute(&mut connection).await.ok()
     })
     .await;
-    standby
 }

@@ -1,7 +1,9 @@
-//! The gate: a primary, and a replica behind a link of its own.
+//! The gate: a primary, and a replica behind a relay of its own.
 
-use testkit::link::{Condition, Link};
+use std::sync::Arc;
+
 use testkit::redis::PrivateRedis;
+use testkit::relay::{Condition, Relay};
 use tokio::task::block_in_place;
 
 /// After a kill a server has lost nothing that it acknowledged: what is not on disk yet is in the
@@ -24,7 +26,7 @@ pub struct Gate {
     pub primary: PrivateRedis,
     replica: PrivateRedis,
     /// From the replica to the primary.
-    replication: Link,
+    pub replication: Arc<Relay>,
 }
 
 impl Gate {
@@ -34,7 +36,7 @@ impl Gate {
             (start(), start())
         });
         let gate = Self {
-            replication: Link::start(primary.port()).await,
+            replication: Arc::new(Relay::start(primary.port()).await),
             primary,
             replica,
         };
@@ -69,7 +71,7 @@ impl Gate {
     /// The killed primary of before starts again, as the replica.
     pub fn restore(&mut self) {
         block_in_place(|| self.replica.start_again());
-        self.replication.lead_to(self.primary.port());
+        self.replication.redirect(self.primary.port());
         self.replication.set(Condition::Open);
         self.replicate();
     }
@@ -87,13 +89,18 @@ impl Gate {
             }
         });
         std::mem::swap(&mut self.primary, &mut self.replica);
-        self.replication.lead_to(self.primary.port());
+        self.replication.redirect(self.primary.port());
         self.primary.port()
     }
 
-    /// After a hand-over the replica copies through its link again.
+    /// After a hand-over the replica copies through its relay again.
     pub fn settle(&self) {
         self.replicate();
+    }
+
+    /// Waits until the replica has what the primary has.
+    pub fn in_sync(&self) {
+        block_in_place(|| self.primary.wait_for_replicas());
     }
 
     /// Bytes that the primary uses.

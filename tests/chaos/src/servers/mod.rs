@@ -1,23 +1,25 @@
-//! The run's own servers, each behind a link.
+//! The run's own servers, each behind relays.
 
 mod database;
 mod gate;
+mod network;
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use testkit::kafka::PrivateKafka;
-use testkit::link::Link;
 use testkit::net::free_address;
 use testkit::private_sqs::PrivateSqs;
 use testkit::redis::PrivateRedis;
+use testkit::relay::Relay;
 use ticket_rush::locations::Servers;
 use tokio::sync::Mutex;
 use tokio::task::block_in_place;
 
 pub use database::Database;
 pub use gate::Gate;
+pub use network::Network;
 
-use crate::kind::Server;
+use crate::place::Server;
 
 /// The role and the database of the system.
 const DATABASE: &str = "usher";
@@ -35,19 +37,25 @@ pub struct OwnServers {
     pub kafka: Mutex<PrivateKafka>,
     /// SQS.
     pub sqs: Mutex<PrivateSqs>,
-    links: [Link; 5],
+    /// The network between them and the hosts.
+    pub network: Network,
     kafka_brokers: String,
 }
 
 impl OwnServers {
-    /// Starts all of them. Panics if one does not start.
-    pub async fn start() -> Self {
-        let kafka_port = free_address().port();
-        let kafka_link = Link::start(kafka_port).await;
-        let advertised = kafka_link.port();
+    /// Starts all of them, for so many hosts and a payment provider at a port. Panics if one does
+    /// not start.
+    pub async fn start(hosts: usize, provider: u16) -> Self {
+        let mut kafka_relays = Vec::new();
+        let mut listeners = Vec::new();
+        for _ in 0..hosts {
+            let port = free_address().port();
+            let relay = Relay::start(port).await;
+            listeners.push([port, relay.port()]);
+            kafka_relays.push(relay);
+        }
         // The two that take long start beside the others.
-        let kafka =
-            tokio::task::spawn_blocking(move || PrivateKafka::behind(advertised, kafka_port));
+        let kafka = tokio::task::spawn_blocking(move || PrivateKafka::behind(listeners));
         let sqs = tokio::task::spawn_blocking(PrivateSqs::start);
         let gate = Gate::start().await;
         let cache = block_in_place(|| {
@@ -56,32 +64,31 @@ impl OwnServers {
         let database = Database::start().await;
         let sqs = sqs.await.expect("the local SQS starts");
         let kafka = kafka.await.expect("Kafka starts");
-        let links = [
-            Link::start(gate.primary.port()).await,
-            Link::start(cache.port()).await,
-            Link::start(database.primary.port()).await,
-            kafka_link,
-            Link::start(sqs.port()).await,
-        ];
+        let mut relays = Vec::new();
+        for kafka_relay in kafka_relays {
+            relays.push([
+                Relay::start(gate.primary.port()).await,
+                Relay::start(cache.port()).await,
+                Relay::start(database.primary.port()).await,
+                kafka_relay,
+                Relay::start(sqs.port()).await,
+            ]);
+        }
+        let replicas = [gate.replication.clone(), database.replication.clone()];
         Self {
+            network: Network::new(relays, Relay::start(provider).await, replicas),
             gate: Mutex::new(gate),
             cache: Mutex::new(cache),
             database: Mutex::new(database),
             kafka_brokers: kafka.brokers(),
             kafka: Mutex::new(kafka),
             sqs: Mutex::new(sqs),
-            links,
         }
     }
 
-    /// The link between the system and a server.
-    pub fn link(&self, server: Server) -> &Link {
-        &self.links[server as usize]
-    }
-
-    /// Addresses for the system: those of the links.
-    pub fn addresses(&self) -> Servers {
-        let port = |server| self.link(server).port();
+    /// Addresses for a host: those of its relays.
+    pub fn addresses(&self, host: usize) -> Servers {
+        let port = |server| self.network.port(host, server);
         Servers {
             redis_url: format!("redis://127.0.0.1:{}", port(Server::Gate)),
             redis_login: None,
@@ -102,11 +109,12 @@ impl OwnServers {
             redis_url: self.gate.lock().await.primary.url(),
             cache_url: self.cache.lock().await.url(),
             database_url: database_url(self.database.lock().await.primary.port()),
-            ..self.addresses()
+            brokers: self.kafka_brokers.clone(),
+            ..self.addresses(0)
         }
     }
 
-    /// Brokers without the link.
+    /// Brokers without a relay.
     pub fn kafka_brokers(&self) -> &str {
         &self.kafka_brokers
     }

@@ -345,6 +345,7 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
         headers: Fields::default(),
         body: body.to_string().into_bytes(),
         claims: Claims::new(claims.into_iter().collect()),
+        source_ip: None,
         span: None,
     }
 }

@@ -64,9 +64,25 @@ async fn every_http_event_has_its_documented_answer() -> Result<()> {
                 &[404]
             }
             "program-create" => &[201],
-            "program-get" | "program-seats" | "program-update" | "program-stop"
-            | "program-resume" | "orders-mine" | "api-calls" | "api-statistics" | "parked-list"
-            | "payments-list" | "refunds-list" | "gaps-list" => &[200],
+            "program-get"
+            | "program-seats"
+            | "program-update"
+            | "program-stop"
+            | "program-add-seats"
+            | "program-block"
+            | "program-blocked"
+            | "program-unblock"
+            | "program-resume"
+            | "orders-mine"
+            | "api-calls"
+            | "api-statistics"
+            | "parked-list"
+            | "payments-list"
+            | "refunds-list"
+            | "gaps-list"
+            | "waiting-room-join"
+            | "waiting-room-place"
+            | "waiting-room-switch" => &[200],
             "order-create-best" | "order-create-seats" | "order-create-base64" => &[202],
             "order-get" | "order-cancel" | "program-get-bad-id" => &[404],
             _ => &[400, 422],

@@ -14,6 +14,8 @@ mod parked;
 mod payments;
 mod poison;
 mod rotation;
+mod seats;
 mod servers;
 mod traces;
 mod waiting;
+mod waiting_room;

@@ -1,11 +1,13 @@
 //! A loader: fills a gate that lost its state.
 
+use std::collections::BTreeMap;
+
 use shared::sale::Status;
 use shared::steps::settle_of_survivor;
 
 use super::Process;
 use crate::database::Row;
-use crate::gate::{Known, Settled};
+use crate::gate::{Known, Owner, Settled};
 use crate::protections::Protection;
 use crate::real;
 use crate::scenario::OrderId;
@@ -76,24 +78,29 @@ impl Process<'_> {
 
     pub(super) fn survivors(&mut self, id: u8) {
         self.then([Step::Seats(id)]);
-        let mut owners: Vec<_> = self.state.redis.gate.owners.values().copied().collect();
-        owners.dedup();
-        for owner in owners {
+        let mut owned: BTreeMap<Owner, u8> = BTreeMap::new();
+        for (seat, owner) in &self.state.redis.gate.owners {
+            *owned.entry(*owner).or_default() |= 1 << seat;
+        }
+        for (owner, seats) in owned {
             if let Some(order) = self.scenario.find(owner, &self.state.redis.gate) {
-                self.then([Step::Survivor(order)]);
+                self.then([Step::Survivor(order, seats)]);
             }
         }
     }
 
-    pub(super) fn survivor(&mut self, order: OrderId) {
+    pub(super) fn survivor(&mut self, order: OrderId, seats: u8) {
         if let Some(row) = self.state.row(self.scenario.spec(order).number) {
-            self.then([Step::SettleSurvivor(order, row)]);
+            self.then([Step::SettleSurvivor(order, seats, row)]);
         }
     }
 
-    pub(super) fn settle_survivor(&mut self, order: OrderId, row: Row) {
+    pub(super) fn settle_survivor(&mut self, order: OrderId, seats: u8, row: Row) {
         let at = real::at(self.scenario.owner(order));
-        if let Some(settle) = settle_of_survivor(at, &real::row(self.scenario, row)) {
+        let category = real::request(self.scenario, order).category;
+        let owned = (0..8).filter(|seat| seats & 1 << seat != 0).map(real::seat);
+        let owned = Some((category, owned.collect()));
+        if let Some(settle) = settle_of_survivor(at, &real::row(self.scenario, row), owned) {
             self.apply(&settle);
         }
     }

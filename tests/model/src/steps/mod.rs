@@ -4,6 +4,7 @@
 mod closer;
 mod create;
 mod loader;
+mod refunder;
 mod storefront;
 mod sweep;
 
@@ -53,6 +54,8 @@ impl Process<'_> {
             Step::Pay(payment) => self.pay(payment),
             Step::Record(payment) => self.record(payment),
             Step::Match(number) => self.match_payments(number),
+            Step::Return(payment, token) => self.return_money(payment, token),
+            Step::RefundDone(payment, token) => self.refund_done(payment, token),
             Step::Store(record) => self.store(record),
             Step::Confirm(order, row, insert) => self.confirm(order, row, insert),
             Step::SettleStored(order, row, insert) => self.settle_stored(order, row, insert),
@@ -77,13 +80,18 @@ impl Process<'_> {
             Step::Rearm(order) => self.rearm(order),
             Step::FreeEnded(order, seat) => self.free_ended(order, seat),
             Step::AuditSettle(row) => self.audit_settle(row),
+            Step::AuditTickets(row) => self.audit_tickets(row),
+            Step::TicketRow(user, number, seen) => self.ticket_row(user, number, seen),
+            Step::RepairTickets(user, number, seen, row) => {
+                self.repair_tickets(user, number, seen, row);
+            }
             Step::Begin(id, grant) => self.begin(id, grant),
             Step::Claim(id) => self.claim(id),
             Step::Barrier(id, grant) => self.barrier(id, grant),
             Step::Passed(id, barrier) => self.passed(id, barrier),
             Step::Survivors(id) => self.survivors(id),
-            Step::Survivor(order) => self.survivor(order),
-            Step::SettleSurvivor(order, row) => self.settle_survivor(order, row),
+            Step::Survivor(order, seats) => self.survivor(order, seats),
+            Step::SettleSurvivor(order, seats, row) => self.settle_survivor(order, seats, row),
             Step::Seats(id) => self.seats(id),
             Step::Merge(id, rows) => self.merge(id, &rows),
             Step::Open(id) => self.open(id),

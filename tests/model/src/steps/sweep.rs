@@ -8,7 +8,7 @@ use shared::steps::differences;
 
 use super::Process;
 use crate::database::Row;
-use crate::gate::{Number, Seat};
+use crate::gate::{Number, Seat, User};
 use crate::real;
 use crate::scenario::OrderId;
 use crate::state::Step;
@@ -30,6 +30,9 @@ impl Process<'_> {
         let range = real::seat(seat)..=real::seat(seat);
         let taken: Vec<_> = taken.into_iter().collect();
         let found = differences(real::program(), &range, &taken, &real_rows);
+        for row in rows.values().filter(|row| row.status.is_live()) {
+            self.then([Step::AuditTickets(*row)]);
+        }
         for row in rows.values() {
             let number = real::at(scenario.owner(row.order)).order;
             if found.settle.contains_key(&number) {
@@ -89,6 +92,32 @@ impl Process<'_> {
         let found = self.state.row(self.scenario.spec(row.order).number);
         if let Some(found) = found.filter(|found| found.version == row.version) {
             self.then([Step::Settle(found, None)]);
+        }
+    }
+
+    /// The counts of live rows, as read before.
+    pub(super) fn audit_tickets(&mut self, row: Row) {
+        let spec = self.scenario.spec(row.order);
+        let counted = (spec.user, spec.number);
+        let seen = self.state.redis.gate.tickets.get(&counted).copied();
+        self.then([Step::RepairTickets(spec.user, spec.number, seen, Some(row))]);
+    }
+
+    pub(super) fn ticket_row(&mut self, user: User, number: Number, seen: Option<u32>) {
+        let row = self.state.row(number);
+        self.then([Step::RepairTickets(user, number, seen, row)]);
+    }
+
+    pub(super) fn repair_tickets(
+        &mut self,
+        user: User,
+        number: Number,
+        seen: Option<u32>,
+        row: Option<Row>,
+    ) {
+        if let Some(count) = real::wrong_count(self.scenario, user, number, seen, row) {
+            let gate = &mut self.state.redis.gate;
+            gate.repair_tickets(user, number, seen, count.stored);
         }
     }
 }

@@ -2,4 +2,5 @@
 
 mod protections;
 mod protocol;
+mod removals;
 mod scenarios;

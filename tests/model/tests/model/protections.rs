@@ -85,11 +85,11 @@ fn without_the_sweep_a_crash_leaves_marks() {
 }
 
 #[test]
-fn without_the_audit_a_seat_stays_taken() {
+fn without_the_audit_an_ended_order_counts_for_ever() {
     is_needed(
         Protection::Audit,
         &scenarios::restoring(),
-        "the gate's seats differ from those of Postgres",
+        "a buyer's tickets differ from the orders of the buyer",
     );
 }
 

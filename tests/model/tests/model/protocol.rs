@@ -50,6 +50,16 @@ fn the_gate_agrees_before_any_time_is_over() {
 }
 
 #[test]
+fn a_refund_is_made_once_and_frees_its_seat() {
+    holds(scenarios::refunding());
+}
+
+#[test]
+fn two_payments_of_an_order_are_both_refunded() {
+    holds(scenarios::refunding_twice());
+}
+
+#[test]
 fn the_audit_frees_no_seat_of_another_order() {
     holds(scenarios::auditing());
 }
@@ -67,6 +77,11 @@ fn a_filling_survives_another_loss() {
 #[test]
 fn a_failover_without_the_last_writes_is_repaired() {
     holds(scenarios::going_back());
+}
+
+#[test]
+fn the_audit_repairs_a_gate_that_went_back() {
+    holds(scenarios::restoring());
 }
 
 #[test]

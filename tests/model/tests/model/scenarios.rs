@@ -10,10 +10,13 @@ pub(crate) fn all() -> Vec<Scenario> {
         dying(),
         ending(),
         ending_at_once(),
+        refunding(),
+        refunding_twice(),
         auditing(),
         losing(),
         losing_twice(),
         going_back(),
+        restoring(),
         repeating(),
         sharing_a_number(),
     ]
@@ -59,6 +62,27 @@ pub(crate) fn ending_at_once() -> Scenario {
     }
 }
 
+/// A paid order is refunded, and another buyer gets its seat.
+pub(crate) fn refunding() -> Scenario {
+    Scenario {
+        payments: vec![1],
+        refunds: vec![1],
+        crashes: 1,
+        time_passes: false,
+        ..Scenario::new("refunding", &[&[1], &[1]])
+    }
+}
+
+/// A paid order and a second payment for it are refunded, and another buyer gets the seat.
+pub(crate) fn refunding_twice() -> Scenario {
+    Scenario {
+        name: "refunding twice",
+        payments: vec![1, 1],
+        crashes: 0,
+        ..refunding()
+    }
+}
+
 /// Two buyers of one seat while the sweep audits it.
 pub(crate) fn auditing() -> Scenario {
     Scenario {
@@ -96,13 +120,15 @@ pub(crate) fn going_back() -> Scenario {
     }
 }
 
-/// Redis goes back to an older state, and the sweep audits its seats. Too many states to explore them
-/// all; and the model has no audit of tickets, which some of them need.
+/// Redis goes back to an older state, on another server, while an order is cancelled and the sweep
+/// audits the gate.
 pub(crate) fn restoring() -> Scenario {
     Scenario {
+        cancels: vec![0],
         rollbacks: 1,
         crashes: 1,
         audits: true,
+        time_passes: false,
         ..Scenario::new("restoring", &[&[1]])
     }
 }

@@ -7,6 +7,7 @@ use delay_queue::Claim;
 use lambda_batch::ErrorClass;
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
+use shared::protection::{Protection, removed};
 use shared::reconcile::{Reconciled, reconcile_batches};
 use shared::steps::{CloseAction, Evidence, RetryDelay, after_claim};
 use shared::store::{
@@ -183,6 +184,10 @@ impl<'a> Batch<'a> {
         if let Some(why) = why {
             self.summary.postponed(&claim.id, why);
         }
+        if delay == RetryDelay::Backoff {
+            let waited_ms = RetryDelay::waited_ms(claim.attempt);
+            self.counts.oldest_put_off_ms = self.counts.oldest_put_off_ms.max(waited_ms);
+        }
         self.to_postpone.push((claim, delay));
     }
 
@@ -257,6 +262,9 @@ impl<'a> Batch<'a> {
         at: OrderAt,
         reason: &'static str,
     ) -> Result<(), JobError> {
+        if removed(Protection::Fence) {
+            return self.release(claim, at).await;
+        }
         let mut fence = Fence {
             number: at.order,
             nonce: at.nonce,

@@ -4,7 +4,7 @@
 //! A seat whose order has no row is never freed here: if its order has no timeout entry, the order
 //! gets one, and the due order closer fences it before it frees the seat. An order that has ended
 //! loses the seats that it still owns. A seat that is taken and has no owner is freed if neither a
-//! row nor a reservation holds it.
+//! row nor a reservation holds it. Blocked seats are those of Postgres.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use delay_queue::{Due, NewEntry, Scheduled};
 use shared::gate::{
-    Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
-    TicketCount, TimeoutJob,
+    Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, SeatsInstalled, Settle, SettleTo,
+    TimeoutJob, chunk_seats,
 };
 use shared::message::{OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
-use shared::sale::{Category, SeatPlace};
-use shared::steps::{Owner, differences};
-use shared::store::{OrderRow, Store};
+use shared::sale::Category;
+use shared::steps::{Owner, differences, wrong_count};
+use shared::store::{OrderRow, ProgramSeats, Store};
 use tokio::time::sleep;
 
 use crate::jobs::JobError;
@@ -40,23 +40,17 @@ pub(super) struct ChunkAuditor<'a> {
     pub(super) gate: &'a Gate,
     pub(super) store: &'a Store,
     pub(super) at: ProgramRef,
+    /// The program and its blocked seats.
+    pub(super) seats: &'a ProgramSeats,
     pub(super) category: &'a Category,
     /// Number of the chunk.
     pub(super) chunk: u32,
 }
 
 impl ChunkAuditor<'_> {
-    /// `None` if the layout has no such chunk.
-    fn seats(&self) -> Option<RangeInclusive<SeatIndex>> {
-        let (layout, chunk) = (self.category.layout, self.chunk);
-        let last = layout.chunk_seats(chunk).checked_sub(1)?;
-        let seat = |offset| layout.seat(SeatPlace { chunk, offset });
-        Some(seat(0)?..=seat(last)?)
-    }
-
     /// Returns whether the program's other chunks can be compared as well.
     pub(super) async fn compare(&self, report: &mut SweepReport) -> Result<bool, JobError> {
-        let Some(seats) = self.seats() else {
+        let Some(seats) = chunk_seats(self.category, self.chunk) else {
             return Ok(false);
         };
         // The gate is read first: an order is reserved before it is stored, so an owner read now
@@ -91,7 +85,25 @@ impl ChunkAuditor<'_> {
         report.mended += (settled.len() + ended) as u64;
         report.mended += u64::from(audited.taken_again + released);
         report.recounted += u64::from(audited.recounted);
+        report.mended += self.block().await?;
         Ok(true)
+    }
+
+    /// Blocks in the gate what Postgres blocks, and nothing else. Returns the seats that differed
+    /// though they should not: of a dirty program the gate may have other ones.
+    async fn block(&self) -> Result<u64, JobError> {
+        let ProgramSeats {
+            program,
+            blocked,
+            dirty,
+        } = self.seats;
+        let block = self
+            .gate
+            .block_chunk(program, self.category, self.chunk, blocked);
+        Ok(match block.await? {
+            SeatsInstalled::Done(changes) if !dirty => u64::from(changes.changed),
+            SeatsInstalled::Done(_) | SeatsInstalled::Newer | SeatsInstalled::Absent => 0,
+        })
     }
 
     async fn audit(&self, releases: &[Release]) -> Result<Audit, JobError> {
@@ -165,7 +177,7 @@ impl ChunkAuditor<'_> {
             let reserved = self.gate.reserved_seats(self.at).await?;
             // Rows are read after the reservations: if a reservation was stored in between, its row
             // holds its seats.
-            let Some(seats) = self.seats() else {
+            let Some(seats) = chunk_seats(self.category, self.chunk) else {
                 return Ok(0);
             };
             let rows = self.orders(self.holders(&seats).await?).await?;
@@ -198,12 +210,9 @@ impl ChunkAuditor<'_> {
         let counts = self.gate.tickets(self.at, &keys).await?;
         let mut mended = 0;
         for ((user, row), seen) in live.into_iter().zip(counts) {
-            let count = TicketCount {
-                order: row.number.to_string(),
-                seen,
-                stored: StoredTickets::Live(row.seats.len() as u32),
-            };
-            if !count.is_correct() {
+            let order = row.number.to_string();
+            let wrong = wrong_count(self.at.id, user, &order, seen.as_deref(), Some(row));
+            if let Some(count) = wrong {
                 mended += u64::from(self.gate.repair_tickets(self.at, user, &[count]).await?);
             }
         }

@@ -6,8 +6,10 @@
 mod chunk;
 mod position;
 
-use shared::gate::{InstallState, ProgramRef};
+use shared::gate::{Gate, InstallState, ProgramRef, SeatsInstalled};
 use shared::message::ProgramId;
+use shared::sale::Category;
+use shared::store::{ProgramSeats, Store};
 
 use super::{JobError, Sweep};
 use crate::closer::Closer;
@@ -38,6 +40,29 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
     let next = round.next.to_string();
     closer.store.note_sweep_position(ROUND, &next).await?;
     outcome.map(|_| ())
+}
+
+/// Compares one chunk with Postgres and repairs what differs, as the round does. Returns whether the
+/// program is open in the gate; if not, nothing is compared.
+///
+/// # Errors
+/// The first failure. What was repaired before stays.
+pub async fn repair_chunk(
+    gate: &Gate,
+    store: &Store,
+    seats: &ProgramSeats,
+    category: &Category,
+    chunk: u32,
+) -> Result<bool, JobError> {
+    let auditor = ChunkAuditor {
+        gate,
+        store,
+        at: ProgramRef::from(&seats.program),
+        seats,
+        category,
+        chunk,
+    };
+    auditor.compare(&mut SweepReport::default()).await
 }
 
 /// Why the round stops.
@@ -114,11 +139,14 @@ impl Round<'_, '_> {
         if gate.install_state(at).await? != InstallState::Open {
             return Ok(true);
         }
-        let Some(program) = store.program(at.id).await? else {
+        let Some(seats) = store.program_seats(at.id).await? else {
             return Ok(true);
         };
         self.left += 1;
-        let chunks = program.categories.iter().flat_map(|category| {
+        if !self.add_seats(&seats).await? {
+            return Ok(true);
+        }
+        let chunks = seats.program.categories.iter().flat_map(|category| {
             let chunks = 0..category.layout.chunks();
             chunks.map(move |chunk| (category, chunk))
         });
@@ -140,6 +168,7 @@ impl Round<'_, '_> {
                 gate,
                 store,
                 at,
+                seats: &seats,
                 category,
                 chunk,
             };
@@ -148,6 +177,24 @@ impl Round<'_, '_> {
             }
         }
         Ok(true)
+    }
+}
+
+impl Round<'_, '_> {
+    /// Adds the seats that the gate lacks. Returns whether its map can be compared with this version
+    /// of the program.
+    async fn add_seats(&mut self, seats: &ProgramSeats) -> Result<bool, JobError> {
+        match self.sweep.closer.gate.add_seats(&seats.program).await? {
+            SeatsInstalled::Done(changes) => {
+                // Of a dirty program the gate may lack some.
+                if !seats.dirty {
+                    self.sweep.report.mended += u64::from(changes.added);
+                }
+                Ok(true)
+            }
+            // Changed since it was read.
+            SeatsInstalled::Newer | SeatsInstalled::Absent => Ok(false),
+        }
     }
 }
 
