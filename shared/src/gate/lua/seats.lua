@@ -1,7 +1,8 @@
 -- The seat map of a category: chunks of whole rows, one byte for each seat ('0' free, '1' taken,
--- '2' blocked, '4' taken, and blocked as soon as its order frees it). The string `longest:<cat>` has one character for each chunk: the longest run of free
--- seats within a row, 'A' for none to 'U' for 20 or more, so that one search of one string finds
--- the first chunk with room for an order, however large the hall is. Needs gate/keys.
+-- '2' blocked, '4' taken, and blocked as soon as its order frees it). The string `longest:<cat>`
+-- has one character for each chunk: the longest run of free seats within a row, 'A' for none to 'U'
+-- for 20 or more, so that one search of one string finds the first chunk with room for an order,
+-- however large the hall is. Needs gate/keys.
 
 -- Seats of one order at most; a longer run counts as one of this length.
 local MAX_RUN = 20
