@@ -2,15 +2,19 @@
 
 use std::panic::resume_unwind;
 
-/// Runs a test and then its cleanup, even if the test panics; a panic is then resumed.
+use tokio::task::LocalSet;
+
+/// Runs a test and then its cleanup, even if the test panics; a panic is then resumed. The test
+/// runs on the caller's thread: its future need not be `Send`.
 pub fn with_cleanup(
-    test: impl Future<Output = ()> + Send + 'static,
+    test: impl Future<Output = ()> + 'static,
     cleanup: impl Future<Output = ()>,
 ) -> impl Future<Output = ()> {
+    let local = LocalSet::new();
     // Spawned here, so that the returned future does not contain the test's.
-    let test = tokio::spawn(test);
+    let test = local.spawn_local(test);
     async move {
-        let end = test.await;
+        let end = local.run_until(test).await;
         cleanup.await;
         if let Err(failure) = end {
             resume_unwind(failure.into_panic());

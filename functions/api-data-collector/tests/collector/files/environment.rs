@@ -42,7 +42,7 @@ pub(super) struct FileEnvironment {
 
 /// Runs a test in a fresh, migrated schema and an empty folder. Every hour is quiet, no file is
 /// large, and removed objects are deleted at once.
-pub(super) async fn with<F: Future<Output = ()> + Send + 'static>(
+pub(super) async fn with<F: Future<Output = ()> + 'static>(
     test: impl FnOnce(FileEnvironment) -> F,
 ) {
     let prefix = testkit::prefix();
