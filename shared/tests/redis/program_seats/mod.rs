@@ -8,9 +8,7 @@ use shared::gate::{
 use shared::message::ProgramVersion;
 use shared::sale::{Category, Layout, Program, SeatRange, SeatRanges, SeatSelection};
 
-use super::environment::{
-    TestEnvironment, best, category, chosen, seat, settle_to, uid,
-};
+use super::environment::{TestEnvironment, best, category, chosen, seat, settle_to, uid};
 
 fn ranges(list: &[(u32, u32)]) -> SeatRanges {
     let range = |(first, last): &(u32, u32)| SeatRange {
