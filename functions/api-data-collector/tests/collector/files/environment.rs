@@ -31,7 +31,6 @@ pub(super) const CAPS: Caps = Caps {
 };
 
 pub(super) struct FileEnvironment {
-    pub(super) prefix: String,
     pub(super) names: Names,
     pub(super) store: Store,
     pub(super) settings: FileSettings,
@@ -45,8 +44,7 @@ pub(super) struct FileEnvironment {
 pub(super) async fn with<F: Future<Output = ()> + 'static>(
     test: impl FnOnce(FileEnvironment) -> F,
 ) {
-    let prefix = testkit::prefix();
-    let names = Names::new(&prefix).expect("prefix");
+    let names = Names::new(&testkit::prefix()).expect("prefix");
     let store = Store::connect(&database_url(), &names, 3).expect("a database URL");
     store
         .migrate()
@@ -61,7 +59,6 @@ pub(super) async fn with<F: Future<Output = ()> + 'static>(
     let env = FileEnvironment {
         files: FileStore::new(objects, &names),
         raw: testkit::postgres::pool(&names.schema()),
-        prefix,
         settings,
         store,
         folder,

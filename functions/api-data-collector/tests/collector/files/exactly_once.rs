@@ -13,7 +13,7 @@ async fn a_redelivered_call_is_in_one_file() {
         // A shorter and a longer redelivery, and one with gaps.
         env.collect(&batch(0..7)).await;
         env.collect(&batch(30..60)).await;
-        env.collect(&[Records::new("t", 0, [60, 60, 75, 90])]).await;
+        env.collect(&[Records::new("t", 0, [60, 60, 76, 90])]).await;
         assert_eq!(env.check().await, 6);
     })
     .await;
