@@ -37,19 +37,19 @@ fn numbers(expected: &[&str]) -> BTreeSet<String> {
     expected.iter().map(|number| (*number).to_owned()).collect()
 }
 
-/// Order 105 has reserved seat 7.
+/// Order 105 has reserved seat 6.
 async fn reserve(sale: &mut SaleFixture, state: &str) -> Result<()> {
     let owner = format!("105:{NONCE}");
-    sale.redis("SETRANGE", "program:7:seats:0:0", &["7", "1"])
+    sale.redis("SETRANGE", "program:7:seats:0:0", &["6", "1"])
         .await?;
-    sale.redis("HSET", "program:7:owner", &["7", &owner])
+    sale.redis("HSET", "program:7:owner", &["6", &owner])
         .await?;
-    sale.redis("SET", "program:7:longest:0", &["D"]).await?;
-    sale.redis("HSET", "program:7:head", &["free:0", "4"])
+    sale.redis("SET", "program:7:longest:0", &["C"]).await?;
+    sale.redis("HSET", "program:7:head", &["free:0", "3"])
         .await?;
     sale.redis("HSET", "program:7:user:eve", &["105", "1"])
         .await?;
-    let reservation = format!("{state} 1 0:3:4 {NONCE} 7 0 1000 7 eve \n");
+    let reservation = format!("{state} 1 0:3:4 {NONCE} 7 0 1000 6 eve \n");
     sale.redis("SET", "resv:105", &[&reservation]).await
 }
 
@@ -108,9 +108,7 @@ async fn an_order_in_flight_is_no_discrepancy() -> Result<()> {
 async fn an_order_that_is_not_settled_is_reported_once() -> Result<()> {
     let mut sale = SaleFixture::clean().await?;
     sale.redis("HDEL", "program:7:owner", &["2"]).await?;
-    sale.redis("SET", "program:7:seats:0:0", &["11000000"])
-        .await?;
-    sale.redis("HSET", "program:7:head", &["free:0", "6"])
+    sale.redis("SET", "program:7:seats:0:0", &["11200002"])
         .await?;
     sale.redis("DEL", "program:7:user:bob", &[]).await?;
     assert_eq!(found(&sale)?, numbers(&["S6", "S7"]));
@@ -127,14 +125,10 @@ async fn an_order_that_is_not_settled_is_reported_once() -> Result<()> {
 async fn a_program_that_is_being_filled_is_reported_once() -> Result<()> {
     let mut sale = SaleFixture::clean().await?;
     sale.redis("HDEL", "program:7:owner", &["2"]).await?;
-    sale.redis("SET", "program:7:seats:0:0", &["11000000"])
+    sale.redis("SET", "program:7:seats:0:0", &["11200002"])
         .await?;
-    sale.redis(
-        "HSET",
-        "program:7:head",
-        &["state", "loading", "free:0", "6"],
-    )
-    .await?;
+    sale.redis("HSET", "program:7:head", &["state", "loading"])
+        .await?;
     assert_eq!(found(&sale)?, numbers(&["L5"]));
     sale.remove().await
 }
