@@ -160,24 +160,20 @@ async fn a_lost_gate_is_filled_with_added_and_blocked_seats() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_sweep_reports_replicas_without_which_the_gate_takes_writes() {
     with(1, |env| async move {
-        let (primary, _replica) = tokio::task::block_in_place(|| {
-            let primary = PrivateRedis::start(&["--repl-diskless-sync-delay", "0"]);
-            let port = primary.port().to_string();
-            let replica = PrivateRedis::start(&["--replicaof", "127.0.0.1", &port]);
-            primary.wait_for_replicas();
-            (primary, replica)
-        });
+        let primary = PrivateRedis::start(&["--repl-diskless-sync-delay", "0"]);
+        let port = primary.port().to_string();
+        let _replica = PrivateRedis::start(&["--replicaof", "127.0.0.1", &port]);
+        primary.wait_for_replicas();
         let unguarded = async || {
             let closer = env.closer(&[("REDIS_GATE_URL", &primary.url())]);
             let report = tick(&closer).await.expect("the servers run");
             report.sweep.expect("sweeps").unguarded
         };
         assert_eq!(unguarded().await, 1);
-        let set = ["CONFIG", "SET", "min-replicas-to-write", "1"];
-        tokio::task::block_in_place(|| primary.run(&set));
+        primary.run(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
         assert_eq!(unguarded().await, 0);
     })
     .await;
