@@ -91,7 +91,7 @@ impl Servers {
     /// As timeout-closer decides about an entry of an order without a row: it is fenced only if the
     /// gate has given the order up.
     async fn fence(&self, at: OrderAt) -> Result<()> {
-        let gate = Some(self.gate.abandon(at, None).await?);
+        let gate = Some(self.gate.abandon(at).await?);
         let evidence = Evidence {
             gate,
             ..Evidence::default()

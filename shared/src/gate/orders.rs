@@ -39,7 +39,7 @@ pub enum Abandoned {
     /// No such reservation.
     Missing,
     /// Nothing changed, and the reservation is unknown: the gate is closed, missing, or filled on
-    /// another server; or another caller has a later attempt.
+    /// another server.
     Refused,
 }
 
@@ -133,14 +133,11 @@ impl Gate {
         }
     }
 
-    /// Stops publishing: held becomes abandoning, if `attempt` is the latest attempt (`None`: in
-    /// any case).
-    pub async fn abandon(&self, at: OrderAt, attempt: Option<u32>) -> Result<Abandoned, LinkError> {
-        let attempt = attempt.map_or_else(|| "any".to_owned(), |n| n.to_string());
+    /// Stops publishing: held becomes abandoning.
+    pub async fn abandon(&self, at: OrderAt) -> Result<Abandoned, LinkError> {
         let call = Call::new(&scripts::ABANDON, &self.head_key(at.program))
             .arg(at.order.to_string())
-            .arg(at.nonce.to_string())
-            .arg(attempt);
+            .arg(at.nonce.to_string());
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "WASHELD" => Ok(Abandoned::WasHeld),

@@ -25,8 +25,6 @@ pub struct Reservation {
     pub unit_price: Cents,
     /// The client's key.
     pub key: Option<IdempotencyKey>,
-    /// The latest attempt to publish.
-    pub attempt: u32,
     /// Its state.
     pub state: ReservationState,
     /// The encoded message; empty once stored.
@@ -106,7 +104,7 @@ impl Reservation {
         let words: Vec<&str> = line.split(' ').collect();
         let [
             state,
-            attempt,
+            _,
             place,
             nonce,
             program,
@@ -127,7 +125,6 @@ impl Reservation {
                 "" => None,
                 key => Some(IdempotencyKey::new(key).ok()?),
             },
-            attempt: attempt.parse().ok()?,
             state: ReservationState::parse(state, place)?,
             message: String::new(),
         };
@@ -187,7 +184,7 @@ mod tests {
             let held = Reservation::read(order(), &text("held 2 ", key, &rest.text()));
             let held = held.expect("whole");
             assert_eq!(held.message, serde_json::to_string(&sent).expect("JSON"));
-            assert_eq!((held.attempt, held.state), (2, ReservationState::Held));
+            assert_eq!(held.state, ReservationState::Held);
             assert_eq!(held.key, sent.idempotency_key);
         }
     }

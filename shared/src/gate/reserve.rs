@@ -83,11 +83,9 @@ pub enum Reserved {
         seats: Vec<SeatIndex>,
         /// The message to publish.
         message: String,
-        /// The caller's attempt to publish: 1.
-        attempt: u32,
     },
-    /// The client's key belongs to an earlier order. If it is still held, the caller now has the
-    /// latest attempt, a new publish window, and the message to publish again.
+    /// The client's key belongs to an earlier order. If it is still held, the caller now has a new
+    /// publish window, and the message to publish again.
     Again {
         /// The earlier order.
         order: OrderNumber,
@@ -99,8 +97,6 @@ pub enum Reserved {
         seats: Vec<SeatIndex>,
         /// Its message; empty once stored.
         message: String,
-        /// The latest attempt.
-        attempt: u32,
     },
     /// The client's key belongs to an earlier order whose reservation has ended; its row in
     /// Postgres has the result.
@@ -193,7 +189,6 @@ impl Gate {
             seats: parse_seats(&reply.word()?)?,
             unit_price: request.unit_price,
             key: request.idempotency.as_ref().map(|(key, _)| key.clone()),
-            attempt: 1,
             state: ReservationState::Held,
             message: String::new(),
         };
@@ -204,7 +199,6 @@ impl Gate {
             nonce: request.nonce,
             message,
             seats: reserved.seats,
-            attempt: 1,
         })
     }
 
@@ -241,7 +235,6 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
                 state,
                 seats,
                 message,
-                attempt,
                 ..
             } = Reservation::read(order, &reply.word()?)?;
             if word == "HELD" {
@@ -250,7 +243,6 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
                     nonce,
                     seats,
                     message,
-                    attempt,
                 }
             } else {
                 Reserved::Again {
@@ -259,7 +251,6 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
                     state,
                     seats,
                     message,
-                    attempt,
                 }
             }
         }

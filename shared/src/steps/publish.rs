@@ -21,8 +21,6 @@ pub enum AfterAccept {
 /// What to do after the gate's reply to `abandon`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterAbandon {
-    /// Free the seats of the reservation, which can have no row, and answer that it failed.
-    Release,
     /// Prevent the order from being stored.
     Fence,
     /// Answer that the order is accepted: another process has recorded that the broker has it.
@@ -40,13 +38,6 @@ pub enum AfterFence {
     Release,
 }
 
-/// Whether no copy of an order's message can be in the log after a publish without an
-/// acknowledgement. `refused`: this publish never left the process. `attempt` counts the publishes
-/// of the order, from 1: an earlier one may have reached the broker.
-pub const fn is_unsent(refused: bool, attempt: u32) -> bool {
-    refused && attempt == 1
-}
-
 /// By the gate's reply to `accept`.
 pub const fn after_accept(found: Accepted) -> AfterAccept {
     match found {
@@ -61,10 +52,9 @@ pub const fn after_accept(found: Accepted) -> AfterAccept {
     }
 }
 
-/// By the gate's reply to `abandon` with this request's attempt. `unsent`: see [`is_unsent`].
-pub const fn after_abandon(found: Abandoned, unsent: bool) -> AfterAbandon {
+/// By the gate's reply to `abandon`.
+pub const fn after_abandon(found: Abandoned) -> AfterAbandon {
     match found {
-        Abandoned::WasHeld if unsent => AfterAbandon::Release,
         Abandoned::WasHeld | Abandoned::Found(ReservationState::Abandoning) => AfterAbandon::Fence,
         Abandoned::Found(ReservationState::Accepted { .. }) => AfterAbandon::Answer,
         Abandoned::Found(ReservationState::Held | ReservationState::Stored)
@@ -94,13 +84,6 @@ mod tests {
     };
 
     #[test]
-    fn only_a_refused_first_attempt_is_unsent() {
-        assert!(is_unsent(true, 1));
-        assert!(!is_unsent(true, 2));
-        assert!(!is_unsent(false, 1));
-    }
-
-    #[test]
     fn an_answer_of_success_needs_the_gate() {
         assert_eq!(after_accept(Accepted::Yes), AfterAccept::Answer);
         for (found, step) in [
@@ -115,31 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn seats_are_released_only_without_a_message_in_the_log() {
-        assert_eq!(
-            after_abandon(Abandoned::WasHeld, true),
-            AfterAbandon::Release
-        );
-        assert_eq!(
-            after_abandon(Abandoned::WasHeld, false),
-            AfterAbandon::Fence
-        );
-        for unsent in [true, false] {
-            for (found, step) in [
-                (Abandoned::Found(ACCEPTED), AfterAbandon::Answer),
-                (
-                    Abandoned::Found(ReservationState::Abandoning),
-                    AfterAbandon::Fence,
-                ),
-                (
-                    Abandoned::Found(ReservationState::Stored),
-                    AfterAbandon::Unknown,
-                ),
-                (Abandoned::Missing, AfterAbandon::Unknown),
-                (Abandoned::Refused, AfterAbandon::Unknown),
-            ] {
-                assert_eq!(after_abandon(found, unsent), step, "{found:?}");
-            }
+    fn an_abandoned_order_is_fenced() {
+        for (found, step) in [
+            (Abandoned::WasHeld, AfterAbandon::Fence),
+            (
+                Abandoned::Found(ReservationState::Abandoning),
+                AfterAbandon::Fence,
+            ),
+            (Abandoned::Found(ACCEPTED), AfterAbandon::Answer),
+            (
+                Abandoned::Found(ReservationState::Stored),
+                AfterAbandon::Unknown,
+            ),
+            (Abandoned::Missing, AfterAbandon::Unknown),
+            (Abandoned::Refused, AfterAbandon::Unknown),
+        ] {
+            assert_eq!(after_abandon(found), step, "{found:?}");
         }
     }
 

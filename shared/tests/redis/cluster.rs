@@ -37,10 +37,7 @@ async fn every_script_of_the_gate_stays_in_one_slot() {
         environment.gate.accept(one, 0, 0, 0, 60_000).await,
         Ok(Accepted::Yes)
     );
-    assert_eq!(
-        environment.gate.abandon(two, None).await,
-        Ok(Abandoned::WasHeld)
-    );
+    assert_eq!(environment.gate.abandon(two).await, Ok(Abandoned::WasHeld));
     for to in [
         SettleTo::Live {
             due_in_ms: Some(60_000),

@@ -112,7 +112,7 @@ async fn only_an_accepted_order_that_owns_its_seats_is_confirmed() {
     let held = message(&environment, "ann", &[0]).await;
     let abandoning = message(&environment, "ben", &[1]).await;
     let gate = &environment.gate;
-    let abandoned = gate.abandon(at(&environment, &abandoning), None).await;
+    let abandoned = gate.abandon(at(&environment, &abandoning)).await;
     abandoned.expect("answers");
     let ended = accepted(&environment, "cleo", &[2]).await;
     let settled = gate.settle(&Settle::gone(at(&environment, &ended))).await;

@@ -265,20 +265,14 @@ async fn filling_keeps_the_seats_of_reservations() {
             .await,
         Ok(Reserved::Rebuild)
     );
-    assert_eq!(
-        environment.gate.abandon(held, None).await,
-        Ok(Abandoned::Refused)
-    );
+    assert_eq!(environment.gate.abandon(held).await, Ok(Abandoned::Refused));
     environment.install().await;
     assert_eq!(
         environment.free().await,
         26,
         "the stored order is Postgres' to name"
     );
-    assert_eq!(
-        environment.gate.abandon(held, None).await,
-        Ok(Abandoned::WasHeld)
-    );
+    assert_eq!(environment.gate.abandon(held).await, Ok(Abandoned::WasHeld));
     assert_eq!(
         environment.held(environment.order(), "dora", best(2)).await,
         [4, 5]

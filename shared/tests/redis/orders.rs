@@ -46,7 +46,7 @@ async fn accept_applies_once_and_only_by_nonce() {
         Ok(Accepted::Missing)
     );
     assert_eq!(
-        environment.gate.abandon(stranger, None).await,
+        environment.gate.abandon(stranger).await,
         Ok(Abandoned::Missing)
     );
     assert_eq!(
@@ -69,33 +69,20 @@ async fn accept_applies_once_and_only_by_nonce() {
         "the first place stays, to the last digit"
     );
     assert_eq!(
-        environment.gate.abandon(at, None).await,
+        environment.gate.abandon(at).await,
         Ok(Abandoned::Found(state))
     );
 }
 
 #[tokio::test]
-async fn only_the_latest_attempt_abandons() {
+async fn an_abandoned_order_is_not_accepted() {
     let environment = TestEnvironment::open(&[(1, 10)]).await;
     let at = environment.order();
-    let mut request = environment.request(at, "alice", best(2));
-    request.idempotency = Some((idem("k"), hash(0xaa)));
+    let request = environment.request(at, "alice", best(2));
     environment.gate.reserve(&request).await.expect("answers");
-    request.order = environment.order().order;
-    assert!(matches!(
-        environment.gate.reserve(&request).await,
-        Ok(Reserved::Again { attempt: 2, .. })
-    ));
+    assert_eq!(environment.gate.abandon(at).await, Ok(Abandoned::WasHeld));
     assert_eq!(
-        environment.gate.abandon(at, Some(1)).await,
-        Ok(Abandoned::Refused)
-    );
-    assert_eq!(
-        environment.gate.abandon(at, Some(2)).await,
-        Ok(Abandoned::WasHeld)
-    );
-    assert_eq!(
-        environment.gate.abandon(at, Some(2)).await,
+        environment.gate.abandon(at).await,
         Ok(Abandoned::Found(ReservationState::Abandoning))
     );
     assert_eq!(
@@ -121,16 +108,13 @@ async fn a_closed_or_replaced_gate_refuses_abandon() {
     ] {
         let () = environment.query(&["HSET", &head, field, other]).await;
         assert_eq!(
-            environment.gate.abandon(at, None).await,
+            environment.gate.abandon(at).await,
             Ok(Abandoned::Refused),
             "{field}"
         );
         let () = environment.query(&["HSET", &head, field, good]).await;
     }
-    assert_eq!(
-        environment.gate.abandon(at, None).await,
-        Ok(Abandoned::WasHeld)
-    );
+    assert_eq!(environment.gate.abandon(at).await, Ok(Abandoned::WasHeld));
 }
 
 #[tokio::test]
@@ -153,10 +137,7 @@ async fn without_a_header_nothing_is_written() {
         environment.gate.accept(at, 0, 0, 0, 1).await,
         Ok(Accepted::Missing)
     );
-    assert_eq!(
-        environment.gate.abandon(at, None).await,
-        Ok(Abandoned::Refused)
-    );
+    assert_eq!(environment.gate.abandon(at).await, Ok(Abandoned::Refused));
     assert_eq!(
         environment.gate.settle(&settle_to(at, GONE)).await,
         Ok(Settled::NotInstalled)

@@ -137,7 +137,7 @@ async fn a_full_server_refuses_orders_but_can_be_emptied() {
         Ok(Accepted::Yes)
     );
     assert_eq!(
-        environment.gate.abandon(abandoned, None).await,
+        environment.gate.abandon(abandoned).await,
         Ok(Abandoned::WasHeld)
     );
     let mut claimed = queue

@@ -46,7 +46,7 @@ async fn a_primary_without_its_replica_takes_nothing() {
     let request = environment.request(environment.order(), "bob", best(2));
     unavailable(gate.reserve(&request).await.err());
     unavailable(gate.accept(held, 0, 5, 5, 60_000).await.err());
-    unavailable(gate.abandon(held, None).await.err());
+    unavailable(gate.abandon(held).await.err());
     let gone = settle_to(held, SettleTo::Gone { forget_key: false });
     unavailable(gate.settle(&gone).await.err());
     unavailable(gate.add_seats(&environment.program).await.err());

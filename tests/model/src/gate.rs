@@ -44,8 +44,6 @@ pub struct Resv {
     pub seats: Vec<Seat>,
     /// The client's key, and the body's hash.
     pub key: Option<(u8, u8)>,
-    /// Publishes so far, from 1.
-    pub attempt: u32,
     /// Its state.
     pub state: ResvState,
 }
@@ -126,8 +124,6 @@ pub enum Changed {
     Found(ResvState),
     /// No such reservation.
     Missing,
-    /// Another attempt is in flight.
-    OtherAttempt,
 }
 
 /// What an installed gate holds.
@@ -173,7 +169,6 @@ impl Gate {
                 return Reply::Held(resv.clone());
             }
             if resv.state == ResvState::Held {
-                resv.attempt += 1;
                 self.entries.insert(its_number, its_nonce);
             }
             return Reply::Again(its_number, self.resvs[&its_number].clone());
@@ -209,7 +204,6 @@ impl Gate {
             category: hold.category,
             seats,
             key: hold.key,
-            attempt: 1,
             state: ResvState::Held,
         };
         self.resvs.insert(number, resv.clone());
@@ -233,16 +227,13 @@ impl Gate {
         Changed::Yes
     }
 
-    /// abandon.lua on an open gate. `attempt`: the caller's, `None` for any.
-    pub fn abandon(&mut self, order: Owner, attempt: Option<u32>) -> Changed {
+    /// abandon.lua on an open gate.
+    pub fn abandon(&mut self, order: Owner) -> Changed {
         let Some(resv) = self.reservation_mut(order) else {
             return Changed::Missing;
         };
         if resv.state != ResvState::Held {
             return Changed::Found(resv.state);
-        }
-        if attempt.is_some_and(|attempt| attempt != resv.attempt) {
-            return Changed::OtherAttempt;
         }
         resv.state = ResvState::Abandoning;
         Changed::Yes

@@ -190,7 +190,7 @@ pub(crate) fn accepted(changed: Changed) -> Accepted {
     match changed {
         Changed::Yes => Accepted::Yes,
         Changed::Found(found) => Accepted::Found(state(found)),
-        Changed::Missing | Changed::OtherAttempt => Accepted::Missing,
+        Changed::Missing => Accepted::Missing,
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) fn abandoned(changed: Option<Changed>) -> Abandoned {
         Some(Changed::Yes) => Abandoned::WasHeld,
         Some(Changed::Found(found)) => Abandoned::Found(state(found)),
         Some(Changed::Missing) => Abandoned::Missing,
-        Some(Changed::OtherAttempt) | None => Abandoned::Refused,
+        None => Abandoned::Refused,
     }
 }
 

@@ -66,12 +66,12 @@ pub struct Answers {
 pub enum Step {
     /// storefront: reserve.lua.
     Reserve(OrderId),
-    /// storefront: sends the message, attempt number.
-    Publish(OrderId, u8),
+    /// storefront: sends the message.
+    Publish(OrderId),
     /// storefront: accept.lua, with the record's place.
     Accept(OrderId, u8),
-    /// storefront: abandon.lua, with the attempt, and whether no copy can be in the log.
-    Abandon(OrderId, u8, bool),
+    /// storefront: abandon.lua.
+    Abandon(OrderId),
     /// storefront: fence.sql.
     Fence(OrderId),
     /// storefront: settle.lua for a reservation that can have no row.
@@ -116,7 +116,7 @@ pub enum Step {
     CloseLook(OrderId, u8, Option<u8>),
     /// timeout-closer: reads the progress of order-create.
     ReadProgress(OrderId, u8),
-    /// timeout-closer: abandon.lua for any attempt, with the handled records.
+    /// timeout-closer: abandon.lua, with the handled records.
     CloseAbandon(OrderId, u8, u8),
     /// timeout-closer: fence.sql.
     CloseFence(OrderId, u8),

@@ -96,7 +96,7 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         // Only an earlier request's void order leads to another round: one publish per request
         // bounds the time that its buyer waits.
         let reservation = reserve::reserve(app, &request).await?;
-        let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
+        let repeated = matches!(&reservation, Reservation::Held(held) if held.repeated);
         let (earlier, state) = match reservation {
             Reservation::Held(held) => (false, publish::publish(app, &held, place).await?),
             Reservation::Abandoning(held) => (true, Box::pin(publish::fence(app, &held)).await?),

@@ -15,7 +15,7 @@ use shared::gate::{OrderAt, ReservationState, Settle};
 use shared::message::OrderRequested;
 use shared::protection::{Protection, removed};
 use shared::steps::{
-    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence, is_unsent,
+    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence,
 };
 use shared::store::Fence;
 use shared::telemetry::SpanPosition;
@@ -44,7 +44,7 @@ pub async fn publish(
         let span = traces::publish(place, message, topic, &published, took);
         app.tracer.record([span]);
     }
-    let (refused, why) = match published {
+    match published {
         Published::Acknowledged {
             partition,
             offset,
@@ -57,19 +57,13 @@ pub async fn publish(
             };
             tracing::debug!(%order, ?place, "published");
             app.admission.published(partition, offset);
-            return accept(app, held, partition, offset, appended_ms).await;
+            accept(app, held, partition, offset, appended_ms).await
         }
-        Published::Refused(why) => (true, why),
-        Published::Unknown(why) => (false, why),
-    };
-    let unsent = is_unsent(refused, held.attempt);
-    if unsent {
-        tracing::warn!(%order, why, "the producer refused the order; its seats are released");
-    } else {
-        tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
-                                     abandoned");
+        Published::Refused(why) | Published::Unknown(why) => {
+            tracing::warn!(%order, why, "no broker has acknowledged the order; it is abandoned");
+            Box::pin(abandon(app, held)).await
+        }
     }
-    Box::pin(abandon(app, held, unsent)).await
 }
 
 async fn accept(
@@ -97,23 +91,19 @@ async fn accept(
     }
 }
 
-/// Gives up a message without an acknowledgement. The seats are released if it never left this
-/// process (`unsent`) and the gate still holds this attempt; else the order is fenced.
-async fn abandon(app: &App, held: &HeldOrder, unsent: bool) -> Result<OrderState, Problem> {
+/// Gives up a message without an acknowledgement, and fences its order. Also if the producer has
+/// refused the message: another request of the same key may have sent it.
+async fn abandon(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     let OrderAt { order, .. } = held.at;
     let unknown = |found: &dyn std::fmt::Debug| {
         tracing::warn!(%order, ?found, "cannot abandon the order; its delay entry completes it");
         Err(Problem::unknown(order))
     };
-    let found = match app.gate.abandon(held.at, Some(held.attempt)).await {
+    let found = match app.gate.abandon(held.at).await {
         Ok(found) => found,
         Err(error) => return unknown(&error),
     };
-    match after_abandon(found, unsent) {
-        AfterAbandon::Release => {
-            release(app, held.at).await;
-            Err(Problem::publish_failed())
-        }
+    match after_abandon(found) {
         AfterAbandon::Fence => fence(app, held).await,
         AfterAbandon::Answer => Ok(OrderState::Accepted(held.request.clone())),
         AfterAbandon::Unknown => unknown(&found),

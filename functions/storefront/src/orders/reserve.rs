@@ -38,8 +38,8 @@ pub struct ReserveRequest {
 pub struct HeldOrder {
     /// The order.
     pub at: OrderAt,
-    /// Number of this request's attempt to publish, from 1.
-    pub attempt: u32,
+    /// An earlier request of the same key made it.
+    pub repeated: bool,
     /// The message as it is published.
     pub message: String,
     /// The same message, parsed.
@@ -80,29 +80,21 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
                 (recalled.ok_or_else(|| problem.clone())?, None)
             }
         };
-        let (order, nonce, seats, message, attempt, state) = match answer {
+        let repeated = matches!(answer, Reserved::Again { .. });
+        let (order, nonce, seats, message, state) = match answer {
             Reserved::Held {
                 order,
                 nonce,
                 seats,
                 message,
-                attempt,
-            } => (
-                order,
-                nonce,
-                seats,
-                message,
-                attempt,
-                ReservationState::Held,
-            ),
+            } => (order, nonce, seats, message, ReservationState::Held),
             Reserved::Again {
                 order,
                 nonce,
                 state,
                 seats,
                 message,
-                attempt,
-            } => (order, nonce, seats, message, attempt, state),
+            } => (order, nonce, seats, message, state),
             Reserved::Ended { order, nonce } => return Ok(Reservation::Stored { order, nonce }),
             Reserved::Loading | Reserved::Rebuild if filled => return Err(Problem::loading()),
             Reserved::Loading | Reserved::Rebuild => {
@@ -142,7 +134,7 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
                 nonce,
                 program,
             },
-            attempt,
+            repeated,
             message,
             request: parsed,
         };

@@ -20,7 +20,7 @@ fn refused() -> Published {
 }
 
 #[tokio::test]
-async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
+async fn a_refused_publish_is_fenced_and_its_key_makes_a_new_order() {
     let publisher = Scripted::new([Some(refused())]);
     let app = open_with(publisher.clone()).await;
     let id = program(&app).await;
@@ -29,6 +29,7 @@ async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
         (503, "publish_failed")
     );
     assert_eq!(free(&app, &id).await, 10);
+    assert_eq!(status_of_first(&app, &publisher).await, Status::Void);
     assert_eq!(
         app.serve(&keyed(two(&id, "alice"), "k"))
             .await
@@ -83,16 +84,7 @@ async fn an_unknown_publish_is_fenced_before_its_seats_are_freed() {
     // The message was on its way all the time: it finds the fence.
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&app, &message, 0).await;
-    let order = serde_json::from_str::<OrderRequested>(&message)
-        .expect("a message")
-        .order;
-    let row = app
-        .store
-        .order(order)
-        .await
-        .expect("Postgres runs")
-        .expect("fenced");
-    assert_eq!(row.status, Status::Void);
+    assert_eq!(status_of_first(&app, &publisher).await, Status::Void);
 }
 
 #[tokio::test]
@@ -170,7 +162,7 @@ async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_
         nonce: first.nonce,
         program,
     };
-    app.gate.abandon(at, None).await.expect("Redis runs");
+    app.gate.abandon(at).await.expect("Redis runs");
     let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
     assert_ne!(reply.body["order"], json!(first.order));
@@ -222,6 +214,14 @@ async fn without_brokers_a_buyer_is_told_to_come_back_and_the_seats_are_free_aga
         (503, "unavailable")
     );
     assert_eq!(free(&app, &id).await, 10);
+}
+
+/// The status of the order whose message was given to the publisher first.
+async fn status_of_first(app: &storefront::App, publisher: &Scripted) -> Status {
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    let request: OrderRequested = serde_json::from_str(&message).expect("a message");
+    let row = app.store.order(request.order).await.expect("Postgres runs");
+    row.expect("a row").status
 }
 
 /// Lets a request get as far as its publish, then takes it away.

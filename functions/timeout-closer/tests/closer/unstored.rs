@@ -70,7 +70,7 @@ async fn an_abandoned_order_is_fenced_by_the_closer() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
-            env.gate.abandon(env.at(&order), Some(1)).await,
+            env.gate.abandon(env.at(&order)).await,
             Ok(Abandoned::WasHeld)
         );
         env.due(&order).await;
@@ -86,7 +86,7 @@ async fn a_fence_of_a_dead_closer_is_settled() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
-            env.gate.abandon(env.at(&order), None).await,
+            env.gate.abandon(env.at(&order)).await,
             Ok(Abandoned::WasHeld)
         );
         env.store

@@ -24,6 +24,6 @@ local resv = resv_key(order)
 local r = read_reservation(resv)
 if not r or r.nonce ~= nonce then return { 'MISSING' } end
 if r.state ~= 'held' then return { 'FOUND', r.state, r.place } end
-change_state(resv, r, 'accepted', place, r.attempt)
+change_state(resv, r, 'accepted', place)
 delay_put(timeouts, order, timeout_job(nonce), digits_of(now_up + due_ms))
 return { 'YES' }

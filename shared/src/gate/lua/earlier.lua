@@ -2,8 +2,8 @@
 -- gate/reservation.
 
 -- The reply for a key that was used before, for order:nonce:hash (nil: for none). `owner` is the
--- caller's order:nonce. For an order that is still held, the caller gets a new attempt to publish
--- it, within `window` ms.
+-- caller's order:nonce. An order that is still held is to be published again, within `window`
+-- ms.
 local function earlier_order(named, body_hash, window, owner)
   if not named then return nil end
   local its_order, its_nonce, its_hash = string.match(named, '^(%d+):(%x+):(%x*)$')
@@ -14,7 +14,8 @@ local function earlier_order(named, body_hash, window, owner)
   if not r or r.nonce ~= its_nonce then return { 'ENDED', its_owner } end
   if its_owner == owner then return { 'HELD', owner, r.text } end
   if r.state == 'held' then
-    change_state(resv, r, 'held', '', tostring(r.attempt + 1))
+    r.attempt = digits_of(r.attempt + 1)
+    change_state(resv, r, 'held', '')
     delay_put(timeouts, its_order, timeout_job(its_nonce), now_up + window)
   end
   return { 'AGAIN', its_owner, r.text }

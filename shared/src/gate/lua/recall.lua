@@ -4,7 +4,7 @@
 -- ARGV  1 user, 2 idempotency key, 3 hash of the body, 4 publish window ms
 -- Gives AGAIN order:nonce reservation
 --       | ENDED order:nonce | KEYREUSED | NONE | LOADING | REBUILD
--- Cost  O(1). Takes no seat; an order that is still held gets a new attempt, as in reserve.
+-- Cost  O(1). Takes no seat; an order that is still held gets a new publish window, as in reserve.
 --@include delay/clock
 --@include delay/entry
 --@include link/server

@@ -1,6 +1,8 @@
 -- A reservation is one string, so that one command reads or replaces it: a line of words, then what
 -- the message of the order has besides (`pay_by hash trace`; an earlier version wrote the message).
 --   state attempt place nonce program category price seats user key
+-- `attempt` counts publishes, from 1. Only an earlier version reads it: it frees the seats of a first
+-- attempt that its producer refused, without a fence.
 -- `place` is partition:offset:appended once the order is accepted, and empty before. `key` is empty
 -- without a client's key. A stored order has nothing behind the line. No word contains a space.
 
@@ -48,13 +50,13 @@ end
 
 -- Stores another state. A hash stays a hash: during a deployment, instances of the earlier version
 -- still read it.
-local function change_state(key, r, state, place, attempt)
-  r.text = state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
+local function change_state(key, r, state, place)
+  r.text = state .. ' ' .. r.attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
   if not r.is_hash then
     redis.call('SET', key, r.text)
     return
   end
-  redis.call('HSET', key, 'state', state, 'attempt', attempt)
+  redis.call('HSET', key, 'state', state, 'attempt', r.attempt)
   local partition, offset, appended = string.match(place, '^(.*):(.*):(.*)$')
   if partition then
     redis.call('HSET', key, 'partition', partition, 'offset', offset, 'appended', appended)

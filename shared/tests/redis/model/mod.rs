@@ -65,7 +65,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
             let expected = match model.gate.accept((order, nonce), 0) {
                 Changed::Yes => Accepted::Yes,
                 Changed::Found(state) => Accepted::Found(state_of(state)),
-                Changed::Missing | Changed::OtherAttempt => Accepted::Missing,
+                Changed::Missing => Accepted::Missing,
             };
             let at = order_at((order, nonce), program);
             let accepted = environment
@@ -73,19 +73,14 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
                 .accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000);
             assert_eq!(accepted.await, Ok(expected));
         }
-        Operation::Abandon {
-            order,
-            nonce,
-            attempt,
-        } => {
-            let expected = match model.gate.abandon((order, nonce), attempt) {
+        Operation::Abandon { order, nonce } => {
+            let expected = match model.gate.abandon((order, nonce)) {
                 Changed::Yes => Abandoned::WasHeld,
                 Changed::Found(state) => Abandoned::Found(state_of(state)),
                 Changed::Missing => Abandoned::Missing,
-                Changed::OtherAttempt => Abandoned::Refused,
             };
             let at = order_at((order, nonce), program);
-            assert_eq!(environment.gate.abandon(at, attempt).await, Ok(expected));
+            assert_eq!(environment.gate.abandon(at).await, Ok(expected));
         }
         Operation::Live {
             order,

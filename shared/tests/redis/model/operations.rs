@@ -18,7 +18,6 @@ pub(crate) enum Operation {
     Abandon {
         order: u16,
         nonce: u8,
-        attempt: Option<u32>,
     },
     Live {
         order: u16,
@@ -105,13 +104,9 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
     let accept = id
         .clone()
         .prop_map(|(order, nonce)| Operation::Accept { order, nonce });
-    let abandon = (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| {
-        Operation::Abandon {
-            order,
-            nonce,
-            attempt,
-        }
-    });
+    let abandon = id
+        .clone()
+        .prop_map(|(order, nonce)| Operation::Abandon { order, nonce });
     let confirm = id
         .clone()
         .prop_map(|(order, nonce)| Operation::Confirm { order, nonce });

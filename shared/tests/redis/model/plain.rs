@@ -201,7 +201,6 @@ impl Model {
                 state: state_of(resv.state),
                 seats: indexes(&resv.seats),
                 message: message(its_number, &resv),
-                attempt: resv.attempt,
             },
             Reply::Ended(owner) => {
                 let (order, nonce) = named(owner);
@@ -265,6 +264,5 @@ fn held(order: Number, resv: &Resv) -> Reserved {
         nonce: nonce_of(resv.nonce),
         seats: indexes(&resv.seats),
         message: message(order, resv),
-        attempt: resv.attempt,
     }
 }

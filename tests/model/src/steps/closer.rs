@@ -54,7 +54,7 @@ impl Process<'_> {
         let owner = self.scenario.owner(order);
         let is_open = self.state.is_open();
         let gate = &mut self.state.redis.gate;
-        let found = real::abandoned(is_open.then(|| gate.abandon(owner, None)));
+        let found = real::abandoned(is_open.then(|| gate.abandon(owner)));
         self.decide(order, token, CloseDecision::NoRow, Some(found), handled);
     }
 

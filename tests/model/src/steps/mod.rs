@@ -42,9 +42,9 @@ impl Process<'_> {
     fn step(&mut self, step: Step, outcome: Outcome) {
         match step {
             Step::Reserve(order) => self.reserve(order),
-            Step::Publish(order, attempt) => self.publish(order, attempt, outcome),
+            Step::Publish(order) => self.publish(order, outcome),
             Step::Accept(order, record) => self.accept(order, record),
-            Step::Abandon(order, attempt, unsent) => self.abandon(order, attempt, unsent),
+            Step::Abandon(order) => self.abandon(order),
             Step::Fence(order) => self.fence(order),
             Step::Release(order) => self.release(order),
             Step::ReadRow(order) => self.read_row(order),

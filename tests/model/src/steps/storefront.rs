@@ -2,7 +2,7 @@
 
 use shared::sale::Status;
 use shared::steps::{
-    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence, is_unsent,
+    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence,
 };
 
 use super::Process;
@@ -53,7 +53,7 @@ impl Process<'_> {
         match resv.state {
             ResvState::Held => {
                 redis.leases.remove(&self.scenario.spec(order).number);
-                self.then([Step::Publish(order, resv.attempt as u8)]);
+                self.then([Step::Publish(order)]);
             }
             ResvState::Abandoning => self.then([Step::Fence(order)]),
             ResvState::Accepted(_) => self.answer_accepted(order),
@@ -61,7 +61,7 @@ impl Process<'_> {
         }
     }
 
-    pub(super) fn publish(&mut self, order: OrderId, attempt: u8, outcome: Outcome) {
+    pub(super) fn publish(&mut self, order: OrderId, outcome: Outcome) {
         match outcome {
             Outcome::Done => {
                 let record = self.state.log.len() as u8;
@@ -71,8 +71,7 @@ impl Process<'_> {
             Outcome::Refused => {}
             Outcome::Unknown => self.state.in_flight.push(order),
         }
-        let unsent = is_unsent(outcome == Outcome::Refused, attempt.into());
-        self.then([Step::Abandon(order, attempt, unsent)]);
+        self.then([Step::Abandon(order)]);
     }
 
     pub(super) fn accept(&mut self, order: OrderId, record: u8) {
@@ -93,13 +92,12 @@ impl Process<'_> {
         }
     }
 
-    pub(super) fn abandon(&mut self, order: OrderId, attempt: u8, unsent: bool) {
+    pub(super) fn abandon(&mut self, order: OrderId) {
         let owner = self.scenario.owner(order);
         let is_open = self.state.is_open();
         let gate = &mut self.state.redis.gate;
-        let found = is_open.then(|| gate.abandon(owner, Some(attempt.into())));
-        match after_abandon(real::abandoned(found), unsent) {
-            AfterAbandon::Release => self.then([Step::Release(order)]),
+        let found = is_open.then(|| gate.abandon(owner));
+        match after_abandon(real::abandoned(found)) {
             AfterAbandon::Fence => self.then([Step::Fence(order)]),
             AfterAbandon::Answer => self.answer_accepted(order),
             // The timeout entry completes the order.

@@ -206,7 +206,7 @@ impl<'a> Batch<'a> {
         };
         loop {
             match after_claim(closing.decision, evidence, &self.progress) {
-                CloseAction::Abandon => evidence.gate = Some(gate.abandon(at, None).await?),
+                CloseAction::Abandon => evidence.gate = Some(gate.abandon(at).await?),
                 CloseAction::LookForReplay { partition, offset } => {
                     let topic = &self.closer.settings.topic;
                     let replay = store.is_replay_pending(topic, partition, offset).await?;
