@@ -6,7 +6,7 @@
 //!
 //! | step | decisions |
 //! |---|---|
-//! | publish (storefront) | [`is_unsent`], [`after_accept`], [`after_abandon`], [`after_fence`] |
+//! | publish (storefront) | [`after_accept`], [`after_abandon`], [`after_fence`] |
 //! | store (order-create) | [`confirmable`], [`settle_of_stored`] |
 //! | close (timeout-closer) | [`after_claim`], [`RetryDelay`] |
 //! | audit by the sweep | [`differences`], [`wrong_count`], [`stored_tickets`] |
@@ -25,7 +25,7 @@ mod tickets;
 pub use close::{CloseAction, Evidence, after_claim};
 pub use create::{confirmable, settle_of_stored};
 pub use publish::{
-    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence, is_unsent,
+    AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence,
 };
 pub use retry_delay::RetryDelay;
 pub use seat_map::{Differences, Owner, differences};
