@@ -5,9 +5,7 @@ use shared::gate::{
     Abandoned, Accepted, OrderAt, ReservationState, Reserved, Settle, SettleTo, Settled, TimeoutJob,
 };
 
-use super::environment::{
-    TestEnvironment, best, category, chosen, hash, idem, seat, settle_to, uid,
-};
+use super::environment::{TestEnvironment, best, category, chosen, seat, settle_to, uid};
 
 const GONE: SettleTo = SettleTo::Gone { forget_key: true };
 
