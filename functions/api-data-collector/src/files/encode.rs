@@ -24,15 +24,15 @@ pub(super) fn encode(
     write::<Int64Type>(&mut rows, calls, |timed| timed.offset)?;
     write::<Int64Type>(&mut rows, calls, |timed| micros(timed.at_ms))?;
     write::<Int64Type>(&mut rows, calls, |timed| micros(timed.call.at_ms))?;
-    write::<ByteArrayType>(&mut rows, calls, |timed| text(timed.call.id))?;
-    write::<ByteArrayType>(&mut rows, calls, |timed| text(timed.call.route_key()))?;
+    write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.id))?;
+    write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.route_key()))?;
     write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.url))?;
     write::<Int32Type>(&mut rows, calls, |timed| i32::from(timed.call.status))?;
     write::<Int64Type>(&mut rows, calls, |timed| timed.call.duration_us as i64)?;
     write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.client))?;
     write_optional(&mut rows, calls, |timed| timed.call.user.as_ref().map(text))?;
-    write_optional(&mut rows, calls, |timed| timed.call.ip.map(text))?;
-    write_optional(&mut rows, calls, |timed| timed.call.trace.map(text))?;
+    write_optional(&mut rows, calls, |timed| timed.call.ip.as_ref().map(text))?;
+    write_optional(&mut rows, calls, |timed| timed.call.trace.as_ref().map(text))?;
     write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.instance))?;
     rows.close()?;
     file.into_inner()
@@ -43,7 +43,7 @@ const fn micros(ms: i64) -> i64 {
     ms.saturating_mul(1_000)
 }
 
-fn text(value: impl ToString) -> ByteArray {
+fn text(value: &impl ToString) -> ByteArray {
     Bytes::from(value.to_string()).into()
 }
 

@@ -44,7 +44,7 @@ enum Place {
         name: String,
         /// `None`: AWS.
         endpoint: Option<Address>,
-        aws: AwsSettings,
+        aws: Box<AwsSettings>,
     },
 }
 
@@ -97,7 +97,7 @@ impl FileSettings {
             (None, Some(name)) => Place::Bucket {
                 name,
                 endpoint,
-                aws: AwsSettings::read(reader),
+                aws: Box::new(AwsSettings::read(reader)),
             },
             (Some(folder), Some(_)) => {
                 reader.refuse(BUCKET, "is given beside API_FILES_FOLDER", "one of them");
@@ -147,18 +147,16 @@ fn bucket(
 ) -> Result<Arc<dyn ObjectStore>, PlaceError> {
     let AwsKeys { id, secret, token } = aws.keys.as_ref().ok_or(PlaceError::NoKeys)?;
     let region = &aws.region;
-    let own = match endpoint {
-        Some(endpoint) => endpoint.clone(),
-        None => {
-            let domain = if region.starts_with("cn-") {
-                "amazonaws.com.cn"
-            } else {
-                "amazonaws.com"
-            };
-            let address = format!("https://s3.{region}.{domain}");
-            Address::parse(&address, "AWS_REGION")
-                .map_err(|_| PlaceError::Region(region.clone()))?
-        }
+    let own = if let Some(endpoint) = endpoint {
+        endpoint.clone()
+    } else {
+        let domain = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        let address = format!("https://s3.{region}.{domain}");
+        Address::parse(&address, "AWS_REGION").map_err(|_| PlaceError::Region(region.clone()))?
     };
     let client = access.https_client(&own, REQUEST_LIMIT)?;
     let retry = RetryConfig {

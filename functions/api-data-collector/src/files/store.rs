@@ -90,7 +90,8 @@ impl FileStore {
     }
 
     fn location(&self, path: &str) -> Path {
-        Path::from_iter(self.folder.parts().chain(Path::from(path).parts()))
+        let below = Path::from(path);
+        self.folder.parts().chain(below.parts()).collect()
     }
 }
 
