@@ -27,11 +27,12 @@ pub(crate) fn applied(
         after.planned.iter().any(same)
     };
     let mended: Vec<&Planned> = before.planned.iter().filter(|p| !remains(p)).collect();
-    mended.iter().for_each(|planned| line("mended", planned));
-    after
-        .planned
-        .iter()
-        .for_each(|planned| line("remains", planned));
+    for planned in &mended {
+        line("mended", planned);
+    }
+    for planned in &after.planned {
+        line("remains", planned);
+    }
     for Failure { subject, error } in failures {
         println!("failed   {subject}: {error}");
     }

@@ -15,8 +15,8 @@ fn rate(n: u32) -> AdmissionRate {
     AdmissionRate::new(n).expect("in bounds")
 }
 
-fn unread(unread: u64, read: u64) -> Option<OrderBacklog> {
-    Some(OrderBacklog { unread, read })
+const fn unread(unread: u64, read: u64) -> OrderBacklog {
+    OrderBacklog { unread, read }
 }
 
 const fn at(now_ms: u64, credit_ms: u64) -> RoundState {
@@ -102,9 +102,9 @@ fn a_backlog_bounds_admission_and_ends_it() {
         (decided.admitted, decided.paused)
     };
     assert_eq!(admitted(IDLE), (200, false));
-    assert_eq!(admitted(unread(950, 7)), (50, false));
-    assert_eq!(admitted(unread(1_000, 7)), (0, true));
-    assert_eq!(admitted(unread(5_000, 7)), (0, true));
+    assert_eq!(admitted(Some(unread(950, 7))), (50, false));
+    assert_eq!(admitted(Some(unread(1_000, 7))), (0, true));
+    assert_eq!(admitted(Some(unread(5_000, 7))), (0, true));
     assert_eq!(admitted(None), (0, true), "it is not known");
 }
 
@@ -118,14 +118,14 @@ fn a_consumer_that_does_not_move_ends_admission_until_it_moves() {
         decided.paused
     };
     // However long nothing was unread, the time begins with the first record that is.
-    assert!(!decide(100_000, unread(0, 7)));
-    assert!(!decide(900_000, unread(5, 7)));
-    assert!(!decide(909_999, unread(9, 7)));
-    assert!(decide(910_000, unread(9, 7)));
+    assert!(!decide(100_000, Some(unread(0, 7))));
+    assert!(!decide(900_000, Some(unread(5, 7))));
+    assert!(!decide(909_999, Some(unread(9, 7))));
+    assert!(decide(910_000, Some(unread(9, 7))));
     assert!(decide(911_000, None));
-    assert!(decide(950_000, unread(9, 7)));
-    assert!(!decide(951_000, unread(9, 8)));
-    assert!(!decide(952_000, unread(0, 17)));
+    assert!(decide(950_000, Some(unread(9, 7))));
+    assert!(!decide(951_000, Some(unread(9, 8))));
+    assert!(!decide(952_000, Some(unread(0, 17))));
 }
 
 #[test]

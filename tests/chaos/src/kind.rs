@@ -31,7 +31,7 @@ pub enum Kind {
     Delay(Path),
     /// The clocks of functions are a minute ahead on one host, and a minute behind on the next.
     ShiftClocks,
-    /// PostgreSQL is killed while order-create stores a batch.
+    /// Postgres is killed while order-create stores a batch.
     KillDatabaseInBatch,
     /// SCRIPT FLUSH and FUNCTION FLUSH on both Redis servers.
     FlushScripts,

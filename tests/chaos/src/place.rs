@@ -50,7 +50,7 @@ pub enum Path {
     Provider,
     /// Between the two servers of the gate.
     GateReplica,
-    /// Between PostgreSQL and its synchronous standby: no commit ends without it.
+    /// Between Postgres and its synchronous standby: no commit ends without it.
     Standby,
 }
 

@@ -72,7 +72,7 @@ pub fn trial(name: &str, is_long: bool) -> Option<Plan> {
         _ => return None,
     };
     let is_repeated = is_long && name != "gate-away";
-    Some(repeated(plan, if is_repeated { ROUNDS } else { 1 }))
+    Some(repeated(&plan, if is_repeated { ROUNDS } else { 1 }))
 }
 
 /// All times are in milliseconds: the begin of a fault, and how long it lasts.
@@ -89,7 +89,7 @@ fn plan(duration: u64, faults: &[(u64, Kind, u64)]) -> Plan {
     }
 }
 
-fn repeated(plan: Plan, rounds: u32) -> Plan {
+fn repeated(plan: &Plan, rounds: u32) -> Plan {
     let round = |n| {
         let faults = plan.faults.iter();
         faults.map(move |fault| Fault {
@@ -100,7 +100,7 @@ fn repeated(plan: Plan, rounds: u32) -> Plan {
     Plan {
         duration: plan.duration * rounds,
         faults: (0..rounds).flat_map(round).collect(),
-        ..plan
+        ..plan.clone()
     }
 }
 

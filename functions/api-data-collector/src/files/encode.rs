@@ -32,7 +32,9 @@ pub(super) fn encode(
     write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.client))?;
     write_optional(&mut rows, calls, |timed| timed.call.user.as_ref().map(text))?;
     write_optional(&mut rows, calls, |timed| timed.call.ip.as_ref().map(text))?;
-    write_optional(&mut rows, calls, |timed| timed.call.trace.as_ref().map(text))?;
+    write_optional(&mut rows, calls, |timed| {
+        timed.call.trace.as_ref().map(text)
+    })?;
     write::<ByteArrayType>(&mut rows, calls, |timed| text(&timed.call.instance))?;
     rows.close()?;
     file.into_inner()

@@ -1,4 +1,4 @@
-//! Seats that operators add to a program, block and unblock, also while it is on sale. PostgreSQL
+//! Seats that operators add to a program, block and unblock, also while it is on sale. Postgres
 //! has the change first; then the gate does. If the gate is away or closed, the filling or the sweep
 //! brings the change there.
 

@@ -7,19 +7,17 @@ use shared::store::{Fence, ReplayBegun, ReplayEnd};
 
 use crate::environment::{APPENDED_MS, TestEnvironment, with};
 
-impl TestEnvironment {
-    /// The fence of a closer that knows no more than the entry.
-    fn fence(&self, request: &OrderRequested) -> Fence {
-        Fence {
-            number: request.order,
-            nonce: request.nonce,
-            user: None,
-            program: Some(request.program),
-            category: None,
-            seats: vec![],
-            key: None,
-            reason: "abandoned",
-        }
+/// The fence of a closer that knows no more than the entry.
+fn fence(request: &OrderRequested) -> Fence {
+    Fence {
+        number: request.order,
+        nonce: request.nonce,
+        user: None,
+        program: Some(request.program),
+        category: None,
+        seats: vec![],
+        key: None,
+        reason: "abandoned",
     }
 }
 
@@ -90,7 +88,7 @@ async fn a_fence_of_a_dead_closer_is_settled() {
             Ok(Abandoned::WasHeld)
         );
         env.store
-            .fence(&env.fence(&order))
+            .fence(&fence(&order))
             .await
             .expect("Postgres runs");
         env.due(&order).await;
@@ -117,7 +115,7 @@ async fn an_entry_that_is_put_off_again_has_an_age() {
         env.tick().await;
         env.wait_over(&order).await;
         env.store
-            .fence(&env.fence(&order))
+            .fence(&fence(&order))
             .await
             .expect("Postgres runs");
         env.wait_over(&unpaid).await;

@@ -70,7 +70,7 @@ impl Inspector<'_> {
             }
             None => {
                 self.without_row(program, at, &owned, reservation.is_some())
-                    .await?
+                    .await?;
             }
         }
         Ok(())

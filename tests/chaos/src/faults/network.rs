@@ -38,9 +38,13 @@ impl Target {
 
     async fn condition(&self, path: Path, condition: Condition, lasts: Duration) {
         let relays = self.servers.network.relays(path);
-        relays.iter().for_each(|relay| relay.set(condition));
+        for relay in &relays {
+            relay.set(condition);
+        }
         sleep(lasts).await;
-        relays.iter().for_each(|relay| relay.set(Condition::Open));
+        for relay in &relays {
+            relay.set(Condition::Open);
+        }
         // A failover right afterwards is to find a replica that has everything.
         match path {
             Path::GateReplica => self.servers.gate.lock().await.in_sync(),

@@ -14,7 +14,7 @@ pub struct Network {
     /// By host, then by server.
     hosts: Vec<[Relay; SERVERS.len()]>,
     provider: Relay,
-    /// From the gate's replica, and from PostgreSQL's standby, to their primaries.
+    /// From the gate's replica, and from the standby of Postgres, to their primaries.
     replicas: [Arc<Relay>; 2],
     /// Faults of one host so far: they take the hosts by turns.
     turn: AtomicUsize,
