@@ -75,6 +75,8 @@ impl TestEnvironment {
             ("DATABASE_URL", database_url.clone()),
             ("KAFKA_BROKERS", "127.0.0.1:9".to_owned()),
             ("PAYMENT_WEBHOOK_SECRET", SECRET.to_owned()),
+            // One buyer sends all requests.
+            ("ORDER_BUYER_RATE", "0".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
