@@ -100,7 +100,9 @@ impl Servers {
         else {
             return self.rearm(at).await;
         };
-        let fenced = self.store.fence(&fence(at, reason)).await?;
+        // Only the seats that it has in the gate are left.
+        let fence = Fence::of_number(at.order, at.nonce, at.program.id, reason);
+        let fenced = self.store.fence(&fence).await?;
         let row: &OrderRow = fenced.row();
         if row.nonce == at.nonce {
             reconcile(&self.gate, &self.store, std::slice::from_ref(row)).await?;
@@ -144,19 +146,5 @@ impl Servers {
         };
         self.gate.repair_tickets(at, user, &[count]).await?;
         Ok(())
-    }
-}
-
-/// The fence of an order of which only its seats in the gate are left.
-fn fence(at: OrderAt, reason: &'static str) -> Fence {
-    Fence {
-        number: at.order,
-        nonce: at.nonce,
-        user: None,
-        program: Some(at.program.id),
-        category: None,
-        seats: Vec::new(),
-        key: None,
-        reason,
     }
 }

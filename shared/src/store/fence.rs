@@ -3,7 +3,7 @@
 use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{
-    CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+    CategoryNo, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex, UserId,
 };
 
 /// An order to fence. The known fields are stored, so that later steps can settle the gate by the
@@ -26,6 +26,38 @@ pub struct Fence {
     pub key: Option<IdempotencyKey>,
     /// Why, as a short code (`publish_unknown`, `abandoned`, `cancelled`, ...).
     pub reason: &'static str,
+}
+
+impl Fence {
+    /// Of the order that a message requests.
+    pub fn of_message(request: &OrderRequested, reason: &'static str) -> Self {
+        Self {
+            user: Some(request.user.clone()),
+            category: Some(request.category),
+            seats: request.seats.clone(),
+            key: request.idempotency_key.clone(),
+            ..Self::of_number(request.order, request.nonce, request.program, reason)
+        }
+    }
+
+    /// Of an order of which no more is known.
+    pub fn of_number(
+        number: OrderNumber,
+        nonce: Nonce,
+        program: ProgramId,
+        reason: &'static str,
+    ) -> Self {
+        Self {
+            number,
+            nonce,
+            user: None,
+            program: Some(program),
+            category: None,
+            seats: Vec::new(),
+            key: None,
+            reason,
+        }
+    }
 }
 
 /// Result of a fence.

@@ -2,7 +2,7 @@
 
 use shared::message::{Nonce, UserId};
 use shared::sale::Status;
-use shared::store::{Cancel, CloseDecision, Fenced};
+use shared::store::{Cancel, CloseDecision, Fence, Fenced};
 
 use crate::create::fence_of;
 use crate::environment::{number, order, with};
@@ -65,13 +65,8 @@ async fn a_fence_yields_to_a_row() {
             "{found:?}"
         );
 
-        let bare = shared::store::Fence {
-            user: None,
-            program: None,
-            category: None,
-            seats: vec![],
-            ..fence_of(&order("x", 7, &[1]))
-        };
+        let bare = order("x", 7, &[1]);
+        let bare = Fence::of_number(bare.order, bare.nonce, bare.program, "abandoned");
         let made = env.store.fence(&bare).await.expect("postgres");
         assert!(
             matches!(&made, Fenced::New(row) if row.status == Status::Void && row.user.is_none()),

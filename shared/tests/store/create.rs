@@ -182,16 +182,7 @@ async fn a_fenced_number_stays_void() {
 }
 
 pub(crate) fn fence_of(order: &shared::message::OrderRequested) -> Fence {
-    Fence {
-        number: order.order,
-        nonce: order.nonce,
-        user: Some(order.user.clone()),
-        program: Some(order.program),
-        category: Some(order.category),
-        seats: order.seats.clone(),
-        key: order.idempotency_key.clone(),
-        reason: "abandoned",
-    }
+    Fence::of_message(order, "abandoned")
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use shared::message::{OrderNumber, OrderRequested, UserId};
 use shared::sale::Status;
-use shared::store::{Cancel, Fenced, OrderRow};
+use shared::store::{Cancel, Fence, Fenced, OrderRow};
 
 use super::number::{missing, parse};
-use super::{absent, publish, view};
+use super::{absent, view};
 use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::settle::settle;
@@ -52,7 +52,7 @@ async fn fence(app: &App, number: OrderNumber, user: &UserId) -> Result<Cancel, 
         .as_ref()
         .and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
     if let Some(request) = request {
-        let fence = publish::fence_of(&request, "cancelled");
+        let fence = Fence::of_message(&request, "cancelled");
         if let Fenced::New(row) = app.store.fence(&fence).await? {
             return Ok(Cancel::Cancelled(row));
         }

@@ -12,7 +12,6 @@
 use std::time::SystemTime;
 
 use shared::gate::{OrderAt, ReservationState, Settle};
-use shared::message::OrderRequested;
 use shared::protection::{Protection, removed};
 use shared::steps::{
     AfterAbandon, AfterAccept, AfterFence, after_abandon, after_accept, after_fence,
@@ -118,7 +117,7 @@ pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
         release(app, held.at).await;
         return Err(Problem::publish_failed());
     }
-    let fence = fence_of(&held.request, "publish_unknown");
+    let fence = Fence::of_message(&held.request, "publish_unknown");
     let fenced = app.store.fence(&fence).await.map_err(|e| {
         tracing::error!(%order, error = %e, "cannot fence the order; its delay entry completes it");
         Problem::unknown(order)
@@ -133,20 +132,6 @@ pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
             release(app, held.at).await;
             Err(Problem::publish_failed())
         }
-    }
-}
-
-/// The fence of a requested order.
-pub(super) fn fence_of(request: &OrderRequested, reason: &'static str) -> Fence {
-    Fence {
-        number: request.order,
-        nonce: request.nonce,
-        user: Some(request.user.clone()),
-        program: Some(request.program),
-        category: Some(request.category),
-        seats: request.seats.clone(),
-        key: request.idempotency_key.clone(),
-        reason,
     }
 }
 

@@ -5,6 +5,7 @@ use shared::gate::ReservationState;
 use shared::message::OrderRequested;
 use shared::reconcile::reconcile;
 use shared::sale::Status;
+use shared::store::Fence;
 use storefront::kafka::Published;
 use testkit::until;
 use tokio::sync::oneshot;
@@ -179,16 +180,7 @@ async fn a_repeated_request_for_a_void_order_is_refused() {
     let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
         .expect("a message");
     // Made void, and the gate is not settled.
-    let fence = shared::store::Fence {
-        number: first.order,
-        nonce: first.nonce,
-        user: Some(first.user),
-        program: Some(first.program),
-        category: Some(first.category),
-        seats: first.seats,
-        key: first.idempotency_key,
-        reason: "abandoned",
-    };
+    let fence = Fence::of_message(&first, "abandoned");
     app.store.fence(&fence).await.expect("Postgres runs");
     assert_eq!(problem(app.serve(&wish).await), (503, "publish_failed"));
     assert_eq!(free(&app, &id).await, 10);

@@ -120,14 +120,13 @@ async fn surviving_reservations_of_ended_orders_are_released() {
         let foreign = env.accepted("carol", &[3], 1).await;
         let unknown = env.held("dora", &[4]).await;
         let fence = shared::store::Fence {
-            number: void.order,
-            nonce: void.nonce,
-            user: None,
             program: None,
-            category: None,
-            seats: vec![],
-            key: None,
-            reason: "publish_unknown",
+            ..shared::store::Fence::of_number(
+                void.order,
+                void.nonce,
+                void.program,
+                "publish_unknown",
+            )
         };
         env.store.fence(&fence).await.expect("Postgres runs");
         env.create(Some(&closed), 0, APPENDED_MS).await;

@@ -7,18 +7,9 @@ use shared::store::{Fence, ReplayBegun, ReplayEnd};
 
 use crate::environment::{APPENDED_MS, TestEnvironment, with};
 
-/// The fence of a closer that knows no more than the entry.
-fn fence(request: &OrderRequested) -> Fence {
-    Fence {
-        number: request.order,
-        nonce: request.nonce,
-        user: None,
-        program: Some(request.program),
-        category: None,
-        seats: vec![],
-        key: None,
-        reason: "abandoned",
-    }
+/// The fence of a closer that has no more than the entry.
+fn fence(order: &OrderRequested) -> Fence {
+    Fence::of_number(order.order, order.nonce, order.program, "abandoned")
 }
 
 #[tokio::test]

@@ -127,16 +127,7 @@ impl Case<'_> {
             }
             Operation::Fence(slot) => {
                 let request = &self.orders[slot];
-                let fence = Fence {
-                    number: request.order,
-                    nonce: request.nonce,
-                    user: Some(request.user.clone()),
-                    program: Some(request.program),
-                    category: Some(request.category),
-                    seats: request.seats.clone(),
-                    key: request.idempotency_key.clone(),
-                    reason: "abandoned",
-                };
+                let fence = Fence::of_message(request, "abandoned");
                 let is_new = !expected.rows.contains_key(&Self::number(slot));
                 store.fence(&fence).await.expect("postgres");
                 expected.fence(scenario, slot as OrderId, false);

@@ -265,16 +265,7 @@ impl<'a> Batch<'a> {
         if removed(Protection::Fence) {
             return self.release(claim, at).await;
         }
-        let mut fence = Fence {
-            number: at.order,
-            nonce: at.nonce,
-            user: None,
-            program: Some(at.program.id),
-            category: None,
-            seats: Vec::new(),
-            key: None,
-            reason,
-        };
+        let mut fence = Fence::of_number(at.order, at.nonce, at.program.id, reason);
         let reservation = self.closer.gate.reservation(at.order).await?;
         if let Some(reservation) = reservation.filter(|r| r.nonce == at.nonce) {
             fence.user = Some(reservation.user);
