@@ -23,7 +23,7 @@ use crate::faults::{Applied, Target, apply_all};
 use crate::hosts::RunningHost;
 use crate::place::resources;
 use crate::report::{self, Report};
-use crate::sale::{Sale, counts, until_final};
+use crate::sale::{Sale, counts, until_final, until_open};
 use crate::schedule::Plan;
 use crate::servers::OwnServers;
 
@@ -117,6 +117,7 @@ pub async fn run(options: &Options, progress: impl Fn(&str)) -> Result<Report> {
     progress("waiting until every order is final");
     let settling = Instant::now();
     let open = until_final(&rushes, SETTLING).await;
+    until_open(&rushes, SETTLING).await;
     let expected = Expected {
         parked: target.parked(),
         gate_lost_data: faults

@@ -142,6 +142,20 @@ pub async fn until_final(rushes: &[Rush], within: Duration) -> Vec<String> {
     open
 }
 
+/// Looks at the seats of each program until its gate is open or the time is up. After a loss of the gate's data,
+/// the first request for a program begins its filling, and a program whose buyers are done has none.
+pub async fn until_open(rushes: &[Rush], within: Duration) {
+    let until = Instant::now() + within;
+    for rush in rushes {
+        while Instant::now() < until {
+            if rush.api.seats(&rush.program, 0).await.ok() {
+                break;
+            }
+            sleep(RETRY).await;
+        }
+    }
+}
+
 /// What the buyers of all programs received.
 pub fn counts(rushes: &[Rush]) -> Vec<Counts> {
     rushes.iter().map(|rush| rush.tally.counts()).collect()

@@ -63,5 +63,5 @@ pub(crate) const CLOSED: &Invariant = &Invariant {
     matters: "Orders of the program are answered 503.",
     causes: "A loss of Redis; the filling waits for order-create, or no request came that begins it.",
     repair: Repair::System,
-    remedy: "Mend order-create first (runbook: GatesFilling). A filling continues with each tick and each request.",
+    remedy: "Mend order-create first (runbook: GatesFilling). The first request for a program begins its filling (GET /programs/ID/seats); each tick and each request continue it.",
 };

@@ -44,15 +44,18 @@ async fn fifty_buyers_are_admitted_in_order_and_buy() -> Result<()> {
     ensure!(resumed.http == 200, "{} {}", resumed.http, resumed.body);
     let (last, _) = buyers.last().context("there are buyers")?;
     // An instance may have read the program while the sale was stopped.
-    until("the sale goes on, and who is not admitted gets no seat", async || {
-        let one = SeatSelection::Best(1);
-        let early = env.api.order(last, &program, 0, &one, Some("k"), 0).await;
-        match early.code() {
-            Some("not_admitted") => Ok(Some(())),
-            Some("sale_stopped") => Ok(None),
-            _ => bail!("{} {}", early.http, early.body),
-        }
-    })
+    until(
+        "the sale goes on, and who is not admitted gets no seat",
+        async || {
+            let one = SeatSelection::Best(1);
+            let early = env.api.order(last, &program, 0, &one, Some("k"), 0).await;
+            match early.code() {
+                Some("not_admitted") => Ok(Some(())),
+                Some("sale_stopped") => Ok(None),
+                _ => bail!("{} {}", early.http, early.body),
+            }
+        },
+    )
     .await?;
 
     until("all buyers are admitted, in their order", async || {
