@@ -12,7 +12,7 @@ use clap::builder::PossibleValuesParser;
 
 /// Runs a ticket sale under a schedule of faults, on servers of its own, and checks it.
 #[derive(Parser, Debug)]
-#[command(version)]
+#[command(version, args_override_self = true)]
 pub(crate) struct Cli {
     /// Decides buyers and faults.
     #[arg(long, default_value_t = 1)]
@@ -45,7 +45,7 @@ impl Cli {
             Some(name) => (
                 trial(name, true).expect("the names are checked"),
                 name.clone(),
-                format!("--trial {name}"),
+                format!(" --trial {name}"),
             ),
             None => (
                 Plan::drawn(self.seed, Duration::from_secs(self.seconds), &self.kinds()),
@@ -59,8 +59,11 @@ impl Cli {
             hosts: self.hosts,
             plan,
             command: format!(
-                "chaos --seed {} --rate {} --hosts {} {chosen}",
-                self.seed, self.rate, self.hosts
+                "scripts/chaos {} {} --rate {} --hosts {}{chosen}",
+                (self.seconds / 60).max(1),
+                self.seed,
+                self.rate,
+                self.hosts
             ),
             folder: new_folder(&self.folder, &name),
         }
@@ -74,13 +77,16 @@ impl Cli {
         Kind::all().into_iter().filter(is_chosen).collect()
     }
 
-    /// The arguments that choose the same faults.
+    /// The arguments behind minutes and seed that choose the same faults.
     fn chosen(&self) -> String {
         let only = match self.only.as_slice() {
             [] => String::new(),
             only => format!(" --only '{}'", only.join(",")),
         };
-        format!("--seconds {}{only}", self.seconds)
+        match self.seconds % 60 {
+            0 => only,
+            _ => format!(" --seconds {}{only}", self.seconds),
+        }
     }
 }
 
