@@ -142,8 +142,9 @@ pub async fn until_final(rushes: &[Rush], within: Duration) -> Vec<String> {
     open
 }
 
-/// Looks at the seats of each program until its gate is open or the time is up. After a loss of the gate's data,
-/// the first request for a program begins its filling, and a program whose buyers are done has none.
+/// Looks at the seats of each program until its gate is open or the time is up. After a loss of the
+/// gate's data, the first request for a program begins its filling, and a program whose buyers are
+/// done has none.
 pub async fn until_open(rushes: &[Rush], within: Duration) {
     let until = Instant::now() + within;
     for rush in rushes {
