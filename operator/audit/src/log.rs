@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+use crate::tables::Known;
+
 /// Code of the error with an unknown result: the order may or may not be stored.
 const UNKNOWN: &str = "unknown_repeat_with_same_key";
 
@@ -91,6 +93,11 @@ pub(crate) struct Paid {
 }
 
 impl Paid {
+    /// The payment that it names.
+    pub(crate) fn known(&self) -> Known<'_> {
+        (&self.reference, &self.order, self.amount_cents)
+    }
+
     /// The answer says that the payment is recorded.
     pub(crate) fn recorded(&self) -> bool {
         self.http == 200 || self.reused()

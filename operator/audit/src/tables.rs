@@ -106,6 +106,15 @@ pub(crate) struct Payment {
     pub pays: bool,
 }
 
+/// A payment as the provider knows it: reference, order, amount in cents.
+pub(crate) type Known<'a> = (&'a str, &'a str, i64);
+
+impl Payment {
+    pub(crate) fn known(&self) -> Known<'_> {
+        (&self.reference, &self.reported, self.amount_cents)
+    }
+}
+
 /// A row of `refunds`.
 #[derive(Debug, Clone)]
 pub(crate) struct Refund {
@@ -116,6 +125,14 @@ pub(crate) struct Refund {
     pub state: String,
     /// An operator returned the money, and recorded that.
     pub by_operator: bool,
+}
+
+impl Refund {
+    /// The payment that it returns.
+    pub(crate) fn known(&self) -> Known<'_> {
+        let (reference, order, amount) = &self.payment;
+        (reference, order, *amount)
+    }
 }
 
 /// A parked message.
@@ -152,16 +169,10 @@ impl Tables {
         self.orders.len() + self.ended
     }
 
-    /// The row of a payment, by the order that the provider named. Several payments may share a reference.
-    pub(crate) fn payment(
-        &self,
-        reference: &str,
-        order: &str,
-        amount_cents: i64,
-    ) -> Option<&Payment> {
-        self.payments.iter().find(|p| {
-            p.reference == reference && p.reported == order && p.amount_cents == amount_cents
-        })
+    /// The payments as the provider knows them: by reference, reported order and amount. Several may
+    /// share a reference.
+    pub(crate) fn known_payments(&self) -> BTreeMap<Known<'_>, &Payment> {
+        self.payments.iter().map(|p| (p.known(), p)).collect()
     }
 
     pub(crate) fn order_keys(&self) -> BTreeSet<&str> {

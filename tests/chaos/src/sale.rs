@@ -131,15 +131,15 @@ impl Sale {
     }
 }
 
-/// Looks up the accepted orders until each is final or the time is up. Returns those that are not.
+/// Looks up the accepted orders of all programs until each is final or the time is up. Returns those
+/// that are not.
 pub async fn until_final(rushes: &[Rush], within: Duration) -> Vec<String> {
-    let until = Instant::now() + within;
-    let mut open = Vec::new();
+    let mut polls = JoinSet::new();
     for rush in rushes {
-        let left = until.saturating_duration_since(Instant::now());
-        open.extend(poll_until_final(rush, left, |_, _| ()).await);
+        let rush = rush.clone();
+        polls.spawn(async move { poll_until_final(&rush, within, |_, _| ()).await });
     }
-    open
+    polls.join_all().await.into_iter().flatten().collect()
 }
 
 /// Looks at the seats of each program until its gate is open or the time is up. After a loss of the

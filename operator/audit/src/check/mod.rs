@@ -6,6 +6,8 @@ mod money;
 mod orders;
 mod refunds;
 mod seats;
+#[cfg(test)]
+mod tests;
 
 use crate::finding::Finding;
 use crate::gate::{Gate, TIMEOUT_QUEUE};

@@ -64,24 +64,21 @@ pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
 pub(super) fn payments_kept(evidence: &Evidence) -> Check {
     let mut check = Check::new(invariant::PAYMENTS_KEPT);
     let mut made = BTreeSet::new();
+    let rows = evidence.tables.known_payments();
     for payment in evidence.log.payments() {
-        made.insert((
-            payment.reference.as_str(),
-            payment.order.as_str(),
-            payment.amount_cents,
-        ));
+        made.insert(payment.known());
         if !payment.recorded() {
             continue;
         }
         let reference = &payment.reference;
         let order = &payment.order;
         let amount = payment.amount_cents;
-        let kept = evidence.tables.payment(reference, order, amount);
-        let another = evidence
-            .tables
-            .payments
-            .iter()
-            .find(|row| row.reference == *reference);
+        let kept = rows.get(&payment.known());
+        let mut from_its_reference = rows.range((reference.as_str(), "", i64::MIN)..);
+        let another = from_its_reference
+            .next()
+            .map(|(_, row)| row)
+            .filter(|row| row.reference == *reference);
         check.look(kept.is_none().then(|| {
             let text = match another {
                 None => format!("payment {reference} of {amount} for order {order} is lost"),
@@ -109,9 +106,7 @@ pub(super) fn payments_kept(evidence: &Evidence) -> Check {
     for row in &evidence.tables.payments {
         let order = evidence.tables.orders.get(&row.order);
         let ours = order.is_none_or(|o| o.program.as_deref().is_none_or(|p| programs.contains(p)));
-        let reported = row.reported.as_str();
-        let known = made.contains(&(row.reference.as_str(), reported, row.amount_cents))
-            || (numbers.contains(row.order.as_str()) && !ours);
+        let known = made.contains(&row.known()) || (numbers.contains(row.order.as_str()) && !ours);
         check.look((!known).then(|| {
             about(&row.reference, &row.order).found(format!(
                 "payment {} for order {} is in no client log",
@@ -164,14 +159,13 @@ pub(super) fn adds_up(evidence: &Evidence) -> Check {
         let text = format!("{all} cents on record, {applied} applied, {back} to give back");
         everything().found(text)
     }));
+    let known = evidence.tables.known_payments();
     for payment in evidence
         .log
         .payments()
         .filter(|p| p.http == 200 && p.result.as_deref() == Some("applied"))
     {
-        let row = evidence
-            .tables
-            .payment(&payment.reference, &payment.order, payment.amount_cents);
+        let row = known.get(&payment.known());
         let status = row.map_or("lost", |p| p.status.as_str());
         check.look((!row.is_some_and(|p| p.pays)).then(|| {
             about(&payment.reference, &payment.order).found(format!(

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Evidence};
 use crate::finding::{Subject, order as of_order, payment as about};
 use crate::invariant;
-
-/// A payment as the provider knows it: reference, order, amount.
-type Known<'a> = (&'a str, &'a str, i64);
+use crate::tables::Known;
 
 /// The sums in a payment are those of its refunds, and never more than its amount. Its order is
 /// `refunding` if they claim all that paid it, and `refunded` if all of it is refunded.
@@ -15,8 +13,7 @@ pub(super) fn sums_agree(evidence: &Evidence) -> Check {
     let mut check = Check::new(invariant::REFUNDS_SUM);
     let mut sums: BTreeMap<Known, (i64, i64)> = BTreeMap::new();
     for refund in &evidence.tables.refunds {
-        let (reference, order, amount) = &refund.payment;
-        let sum = sums.entry((reference, order, *amount)).or_default();
+        let sum = sums.entry(refund.known()).or_default();
         sum.0 += refund.amount_cents;
         if refund.state == "refunded" {
             sum.1 += refund.amount_cents;
@@ -24,8 +21,7 @@ pub(super) fn sums_agree(evidence: &Evidence) -> Check {
     }
     for row in &evidence.tables.payments {
         let reference = &row.reference;
-        let known = (reference.as_str(), row.reported.as_str(), row.amount_cents);
-        let sum = sums.remove(&known);
+        let sum = sums.remove(&row.known());
         let (claimed, refunded) = sum.unwrap_or_default();
         let found = (row.claimed_cents, row.refunded_cents);
         // A payment that an operator returned by hand needs no refund.
@@ -71,45 +67,39 @@ pub(super) fn returned_once(evidence: &Evidence) -> Check {
     let mut check = Check::new(invariant::RETURNED_ONCE);
     let mut keys = BTreeSet::new();
     let mut by_provider: BTreeMap<Known, Vec<i64>> = BTreeMap::new();
+    // Of a reused reference, the payment that has a refund of this amount.
+    let mut refunded: BTreeMap<(&str, &str, i64), Known> = BTreeMap::new();
+    for refund in &evidence.tables.refunds {
+        let known = refund.known();
+        refunded.insert((known.0, known.1, refund.amount_cents), known);
+    }
+    // The request may name the order to which an operator assigned the payment.
+    let rows = evidence.tables.known_payments();
+    for refund in &evidence.tables.refunds {
+        let known = refund.known();
+        let order = rows.get(&known).map_or(known.1, |row| &row.order);
+        let assigned = refunded.entry((known.0, order, refund.amount_cents));
+        assigned.or_insert(known);
+    }
     for returned in evidence.log.returned() {
         let (key, reference) = (&returned.key, &returned.reference);
         check.look((!keys.insert(key)).then(|| {
             let text = format!("key {key} returned money twice");
             about(reference, &returned.order).found(text)
         }));
-        let rows = evidence.tables.payments.iter();
-        let mut paid = rows.filter(|p| {
-            (&p.reference, &p.reported) == (reference, &returned.order)
-                || (&p.reference, &p.order) == (reference, &returned.order)
-        });
-        // Of a reused reference, the payment that has such a refund.
-        let refunds = &evidence.tables.refunds;
-        let row = paid.find(|p| {
-            refunds.iter().any(|r| {
-                r.payment == (p.reference.clone(), p.reported.clone(), p.amount_cents)
-                    && r.amount_cents == returned.amount_cents
-            })
-        });
-        let Some(row) = row else {
-            let amount = returned.amount_cents;
+        let amount = returned.amount_cents;
+        let Some(known) = refunded.get(&(reference.as_str(), &returned.order, amount)) else {
             let text = format!(
                 "the provider returned {amount} of payment {reference}, which no refund claims"
             );
             check.look(Some(about(reference, &returned.order).found(text)));
             continue;
         };
-        let known = (
-            row.reference.as_str(),
-            row.reported.as_str(),
-            row.amount_cents,
-        );
-        let all = by_provider.entry(known).or_default();
-        all.push(returned.amount_cents);
+        by_provider.entry(*known).or_default().push(amount);
     }
     let mut recorded: BTreeMap<Known, Vec<i64>> = BTreeMap::new();
     for refund in &evidence.tables.refunds {
-        let (reference, order, amount) = &refund.payment;
-        let all = recorded.entry((reference, order, *amount)).or_default();
+        let all = recorded.entry(refund.known()).or_default();
         if refund.state == "refunded" && !refund.by_operator {
             all.push(refund.amount_cents);
         }
