@@ -77,6 +77,12 @@ impl KafkaFixture {
         }
     }
 
+    /// Reaches the cluster by another address from here on.
+    pub(crate) fn reach_by(&mut self, brokers: String) {
+        self.mapping.bootstrap_servers.clone_from(&brokers);
+        self.brokers = brokers;
+    }
+
     /// A further topic of the same cluster.
     pub(crate) async fn another_topic(&self, partitions: i32) -> String {
         new_topic(&self.brokers, partitions).await

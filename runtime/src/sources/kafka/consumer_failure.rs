@@ -40,3 +40,11 @@ pub(super) enum ConsumerFailure {
     #[error(transparent)]
     Task(#[from] TaskError),
 }
+
+/// Why a run ends whose consumer has read an earlier topic of this name.
+pub(super) fn replaced_topic(topic: &str) -> String {
+    format!(
+        "the topic {topic} was deleted and created again. Another consumer reads the new one from \
+         its start"
+    )
+}

@@ -19,6 +19,7 @@ use sam_template::model::StartingPosition;
 use super::consumer::{MappingConsumer, MappingContext, partition};
 use super::known_topics::KnownTopicsError;
 use super::reader::{by_partition, partitions};
+use crate::lock::lock;
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +50,8 @@ pub(super) struct StartOffsets {
     pub(super) findings: Vec<(String, i32, LogAnomaly)>,
     /// Why the ids of the topics could not be stored.
     pub(super) ids_not_stored: Option<KnownTopicsError>,
+    /// Topics that were replaced while this consumer read them, which have no start offsets.
+    pub(super) replaced: Vec<String>,
 }
 
 /// Sets and commits the offset of every partition in `assigned` that does not continue at its
@@ -73,6 +76,14 @@ pub(super) fn settle(
     for (topic, mine) in topics {
         let id = retry(&|| context.stopping(), || id(consumer, &topic))?;
         let identity = context.known.identity(&cluster, &topic, id);
+        // For librdkafka the new topic continues the old one: partitions that this consumer still
+        // has go on at their old positions, and assigned ones were seen to receive nothing. The
+        // next consumer detects the replacement again, because the id is not stored.
+        let is_known = !lock(&context.assigned_topics).insert(topic.clone());
+        if is_known && identity == TopicIdentity::Replaced {
+            settled.replaced.push(topic);
+            continue;
+        }
         settle_topic(
             context,
             consumer,

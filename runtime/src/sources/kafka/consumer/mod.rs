@@ -6,6 +6,7 @@
 mod rebalance;
 mod statistics;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -47,6 +48,9 @@ pub(super) enum ConsumerEvent {
     /// The positions of these partitions are not in their logs, for this reason. Another consumer
     /// has to determine them once the records in memory are done.
     InvalidPositions(Vec<Partition>, String),
+    /// The topic of this name was replaced while this consumer read it. Another consumer has to
+    /// read it once the records in memory are done.
+    Replaced(String),
     /// The first offset of the log, by partition.
     LogStarts(Vec<(Partition, Offset)>),
     /// The group assigns partitions to no member, for this reason. The mapping has to join under
@@ -86,6 +90,8 @@ pub(super) struct MappingContext {
     /// A poll handled an event that it does not return: a rebalance, the result of a commit,
     /// statistics, a line of librdkafka's log.
     handled: AtomicBool,
+    /// Topics of which the consumer was assigned partitions.
+    pub(super) assigned_topics: Mutex<BTreeSet<String>>,
 }
 
 /// A change of the assignment.
@@ -114,6 +120,7 @@ impl MappingContext {
             reason: Mutex::default(),
             polling: Arc::default(),
             handled: AtomicBool::new(false),
+            assigned_topics: Mutex::default(),
         }
     }
 

@@ -53,6 +53,9 @@ impl MappingContext {
         if !partitions.is_empty() {
             self.split(&partitions, &settled.starts);
             self.send(ConsumerEvent::Assigned(partitions));
+            for topic in settled.replaced {
+                self.send(ConsumerEvent::Replaced(topic));
+            }
         }
         if let Err(error) = consumer.incremental_assign(list) {
             tracing::error!(mapping, %error, "the consumer cannot take its partitions");

@@ -44,6 +44,7 @@ impl KafkaDriver {
             ConsumerEvent::InvalidPositions(partitions, why) => {
                 self.mark_invalid(&partitions, &why);
             }
+            ConsumerEvent::Replaced(topic) => self.leave_replaced(&topic),
             ConsumerEvent::LogStarts(starts) => self.look_for_deleted(&starts),
             ConsumerEvent::Unassigned(why) => self.unassigned = Some(why),
         }

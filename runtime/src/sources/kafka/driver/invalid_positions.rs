@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::KafkaDriver;
 use crate::lock::lock;
-use crate::sources::kafka::consumer_failure::ConsumerFailure;
+use crate::sources::kafka::consumer_failure::{ConsumerFailure, replaced_topic};
 use crate::sources::kafka::poller::PollerCommand;
 
 impl KafkaDriver {
@@ -23,6 +23,15 @@ impl KafkaDriver {
             self.commands.send(PollerCommand::Pause(*partition));
             self.invalid.insert(*partition, why.to_owned());
         }
+    }
+
+    /// Ends this run because the topic was replaced while its consumer read it.
+    pub(super) fn leave_replaced(&mut self, topic: &str) {
+        let topics = &self.source.mapping.topics;
+        let is_of_it = |partition: &Partition| topics[partition.topic] == topic;
+        let holdings = self.machine.overview().map(|holding| holding.partition);
+        let partitions: Vec<Partition> = holdings.filter(is_of_it).collect();
+        self.mark_invalid(&partitions, &replaced_topic(topic));
     }
 
     /// Reports records that are deleted while their partition is paused: the consumer fetches

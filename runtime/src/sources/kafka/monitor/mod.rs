@@ -23,6 +23,7 @@ use rdkafka::error::KafkaResult;
 use tokio::sync::mpsc::Sender;
 
 use crate::sources::kafka::consumer::ConsumerEvent;
+use crate::sources::kafka::consumer_failure::replaced_topic;
 use crate::sources::kafka::reader::{self, ReadError, partitions};
 use crate::sources::kafka::silent::SilentContext;
 use crate::sources::kafka::source::KafkaSource;
@@ -156,11 +157,10 @@ impl GroupMonitor {
                 let partitions = numbers
                     .into_iter()
                     .map(|number| Partition { topic, number });
-                let why = format!(
-                    "the topic {name} was deleted and created again. Another consumer reads the \
-                     new one from its start"
-                );
-                events.push(ConsumerEvent::InvalidPositions(partitions.collect(), why));
+                events.push(ConsumerEvent::InvalidPositions(
+                    partitions.collect(),
+                    replaced_topic(name),
+                ));
             }
         }
         Ok(events)
