@@ -100,7 +100,7 @@ pub(crate) struct Advance {
 /// The mark after `range` was handled.
 ///
 /// A record below the mark with a later append time than everything handled is no redelivery: the
-/// offsets restarted. A gap counts only at the beginning of a batch: within one, the consumer
+/// offsets restarted, and those before it were never received. A gap counts only at the beginning of a batch: within one, the consumer
 /// received the records in sequence.
 ///
 /// Within a batch a partition's records may have gaps, by compaction or transaction markers, and
@@ -124,7 +124,14 @@ pub(crate) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Adva
         Some(before)) if now > before);
     let below = seen.first_offset < mark.next_offset;
     if below && later {
-        return first(fresh(mark.incarnation.saturating_add(1)), true);
+        let mark = fresh(mark.incarnation.saturating_add(1));
+        // The offsets of a new topic begin at 0.
+        let gap = (seen.first_offset > 0 && !seen.continues)
+            .then(|| seen.range(mark.incarnation, 0..seen.first_offset));
+        return Advance {
+            gap,
+            ..first(mark, true)
+        };
     }
     let advanced = ProgressMark {
         incarnation: mark.incarnation,
@@ -209,6 +216,19 @@ mod tests {
             moved(Some(mark(1, 50, 100)), &seen(0..80, 101)),
             (mark(2, 80, 101), true)
         );
+    }
+
+    #[test]
+    fn offsets_before_the_first_record_of_a_new_topic_are_a_gap() {
+        let gap_of = |seen: &PartitionRange<'_>| advance(Some(mark(1, 50, 100)), seen).gap;
+        assert_eq!(gap_of(&seen(0..5, 101)), None);
+        let gap = gap_of(&seen(7..9, 101)).unwrap();
+        assert_eq!((gap.incarnation, gap.from, gap.until), (2, 0, 7));
+        let continued = PartitionRange {
+            continues: true,
+            ..seen(7..9, 101)
+        };
+        assert_eq!(gap_of(&continued), None);
     }
 
     #[test]
