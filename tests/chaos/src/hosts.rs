@@ -98,17 +98,32 @@ impl RunningHost {
         Ok(())
     }
 
-    /// Reads the orders of every partition that this host owns from `time` on, once more. Returns
-    /// the number of these partitions: the host moves no others.
+    /// Reads the orders of partitions that this host owns from `time` on, once more: of those that it
+    /// has read to their end, since a move of others could skip records. Returns their number.
     pub async fn read_orders_again(&self, time: &str) -> Result<usize> {
-        let arguments = [
-            "offsets",
-            "seek",
-            "OrderCreateOrders",
-            "--to",
-            time,
-            "--apply",
+        let mut arguments = vec![
+            "offsets".to_owned(),
+            "seek".to_owned(),
+            "OrderCreateOrders".to_owned(),
+            "--to".to_owned(),
+            time.to_owned(),
+            "--apply".to_owned(),
         ];
+        let status = self.status().status().await?;
+        let mapping = status.mapping("OrderCreate");
+        let mapping = mapping.context("the host has no mapping of OrderCreate")?;
+        let read = mapping.partitions.iter().filter(|partition| {
+            partition.position.is_some() && partition.position >= partition.end
+        });
+        let read: Vec<String> = read
+            .map(|partition| partition.partition.to_string())
+            .collect();
+        if read.is_empty() {
+            return Ok(0);
+        }
+        for partition in read {
+            arguments.extend(["--partition".to_owned(), partition]);
+        }
         let output = self
             .output(self.environment.usher_with(&arguments)?)
             .await?;

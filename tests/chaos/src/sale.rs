@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const REFUNDED: usize = 12;
 /// What is refunded of an order that stays paid: less than a ticket costs.
 const PART_CENTS: i64 = 100;
-/// Lifetime of a token beyond the arrival of its buyer.
-const TOKEN: Duration = Duration::from_mins(30);
+/// Lifetime of a token: longer than any run, since orders are looked up at its end.
+const TOKEN: Duration = Duration::from_hours(48);
 const RETRY: Duration = Duration::from_millis(300);
 /// How long a program may take to open under faults.
 const OPENING: Duration = Duration::from_mins(1);

@@ -12,13 +12,19 @@ type Scope<'a> = (&'a str, &'a str, &'a str);
 
 pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
     let mut check = Check::new(invariant::STORED);
+    // A record that was deleted unread leaves the reservation as the order's only trace.
+    let untraced = match evidence.bounds.allow_rejected {
+        true => evidence.log.deleted(),
+        false => BTreeSet::new(),
+    };
     for event in evidence.log.orders() {
         let Some(number) = event.accepted() else {
             continue;
         };
         let Some(row) = evidence.tables.orders.get(number) else {
             // While the run continues, the order may still be in Kafka.
-            check.look(evidence.bounds.over.then(|| {
+            let is_lost = evidence.bounds.over && !untraced.contains(number);
+            check.look(is_lost.then(|| {
                 let text = format!("order {number} of {} was accepted and is lost", event.user);
                 order(number).found(text)
             }));
