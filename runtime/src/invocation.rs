@@ -8,7 +8,39 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use tokio::sync::Notify;
+
+/// What caused an invocation, for logs and the live page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Trigger {
+    /// A caller of the Invoke API, or the command line.
+    #[default]
+    Invoke,
+    /// The queue of asynchronous events.
+    Event,
+    /// A mapping: kind and logical id.
+    Mapping(&'static str, Arc<str>),
+    /// A request to an API, which is logged as such.
+    Http,
+}
+
+impl fmt::Display for Trigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invoke => f.write_str("invoke"),
+            Self::Event => f.write_str("event"),
+            Self::Mapping(kind, id) => write!(f, "{kind} {id}"),
+            Self::Http => f.write_str("http"),
+        }
+    }
+}
+
+impl Serialize for Trigger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 /// An event for a function.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +59,8 @@ pub struct Request {
     /// Version or alias that the caller named, if any; the function receives it at the end of its
     /// ARN.
     pub qualifier: Option<String>,
+    /// What caused it.
+    pub trigger: Trigger,
     /// Records of a mapping's batch, else 0. For the status only.
     pub records: usize,
     /// An instance must have the event, or be starting for it, by then; else it is

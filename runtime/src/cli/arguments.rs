@@ -9,6 +9,7 @@ use super::operations::{
     SetArguments,
 };
 use crate::faults::FaultPlan;
+use crate::instances::LogStyle;
 use sam_template::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda
@@ -28,6 +29,9 @@ pub(super) enum Command {
     /// Send one event to a function of the running host and print its response; without a host,
     /// start only that function
     Invoke(InvokeArguments),
+    /// Calls of a function and what it printed: of the running host, and of earlier ones of this
+    /// state folder
+    Logs(LogsArguments),
     /// Show the resolved template: functions, triggers, routes and what is left out. Secrets are
     /// hidden
     Template(ApplicationArguments),
@@ -153,6 +157,9 @@ pub(super) struct UpArguments {
     /// host ends
     #[arg(long)]
     pub(super) until_stdin_closes: bool,
+    /// How calls and the output of functions are printed
+    #[arg(long, value_enum, value_name = "STYLE", default_value = "calls")]
+    pub(super) log: LogStyle,
     /// Wait as long as the service does: batches of Kafka for half a second, retries with full
     /// backoff
     #[arg(long)]
@@ -237,6 +244,35 @@ pub(super) struct InvokeArguments {
     pub(super) source: ApplicationArguments,
     #[command(flatten)]
     pub(super) build: BuildArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LogsArguments {
+    /// Logical id of the function [default: all]
+    #[arg(value_name = "FUNCTION")]
+    pub(super) function: Option<String>,
+    /// Only lines since then: an age (`90s`, `10m`, `2h`, `1h 30m`) or a time
+    /// (`2026-01-31T09:00:00Z`)
+    #[arg(long, value_name = "AGE|TIME")]
+    pub(super) since: Option<String>,
+    /// Only calls that failed, with what they printed
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// Only the call with this request id
+    #[arg(long, value_name = "ID")]
+    pub(super) request_id: Option<String>,
+    /// Continue with new lines until Ctrl-C
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Print each line as a JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) state: StateArguments,
+    /// The template, beside which the state folder is. Without it: template.yaml, template.yml or
+    /// template.json of this folder
+    #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
+    pub(super) template: PathBuf,
 }
 
 /// The region of the command line, else of the variables that AWS tools read.

@@ -13,7 +13,7 @@ use super::error::CommandError;
 use super::prepare;
 use super::running_host;
 use crate::client::{InvokeAnswer, InvokeClient, InvokeReply};
-use crate::instances::{Logs, Pool, PoolOptions};
+use crate::instances::{LogStyle, Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api;
 use crate::terminal;
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
     }
     let only = vec![function.id.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
-    let (logs, log_end) = Logs::with_end(BufWriter::new(std::io::stderr()));
+    let (logs, log_end) = Logs::with_end(BufWriter::new(std::io::stderr()), LogStyle::Calls);
     let options = PoolOptions {
         logs,
         ..PoolOptions::default()

@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod invoke;
 mod logging;
+mod logs;
 mod offsets;
 mod operations;
 mod parked;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Up(arguments) => up::run(&arguments, log),
         Command::Invoke(arguments) => invoke::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
         Command::Template(arguments) => template::run(&arguments),
         Command::Settings(arguments) => settings::list(&arguments),
         Command::Set(arguments) => settings::set(&arguments),

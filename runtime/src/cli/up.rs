@@ -13,7 +13,7 @@ use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::control::LogSwitch;
 use crate::descriptors;
-use crate::instances::{DEFAULT_CONCURRENCY, Logs, PoolOptions};
+use crate::instances::{DEFAULT_CONCURRENCY, KeptLog, Logs, PoolOptions};
 use crate::invoke_api::{InvokeToken, MIN_TOKEN_LENGTH};
 use crate::state::StateFolder;
 use crate::supervision::ComponentRegistry;
@@ -81,7 +81,11 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     if !panics.is_empty() {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
-    let (logs, log_end) = Logs::stdout();
+    let kept = KeptLog::open(state.path());
+    let kept = kept.inspect_err(|error| {
+        tracing::warn!(%error, "no log is kept in the state folder, so `usher logs` shows none");
+    });
+    let (logs, log_end) = Logs::stdout(arguments.log, kept.ok());
     let mut pool = PoolOptions {
         logs,
         faults: arguments.faults.plan(),

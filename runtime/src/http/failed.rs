@@ -6,12 +6,14 @@
 //! (no such route, a body that is too large) are not logged. A repeated failure is logged at
 //! growing intervals with its count.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use http::StatusCode;
 
 use super::refusal::ApiRefusal;
+use crate::instances::reason;
 use crate::invocation::Rejected;
 use crate::listener::body::BodyError;
 use crate::lock::lock;
@@ -27,6 +29,12 @@ pub(super) struct FailureReason {
     /// The function's `errorType`, or a name for what happened before or after it ran.
     error_type: String,
     message: String,
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&reason(&self.error_type, &self.message))
+    }
 }
 
 impl FailureReason {

@@ -19,9 +19,11 @@ use super::router::{RouteMatch, Router};
 use super::throttle::Buckets;
 use super::{MAX_BODY, UnguardedRoute, answer, check, cors, decode, event, preflight};
 use crate::ids::{new_hex_id, new_id};
-use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
+use crate::instances::{HttpCall, HttpLog};
+use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome, Trigger};
 use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
 use crate::lock::lock;
+use crate::observation::shortened;
 use crate::run_to_end::RunToEnd;
 use sam_template::model::{Api, ApiKind, Route};
 
@@ -33,6 +35,20 @@ pub(super) struct ApiHandler {
     buckets: Mutex<Buckets>,
     invoker: Invoker,
     failed: FailedCalls,
+    log: HttpLog,
+}
+
+/// Characters of a method and of a path in the log at most.
+const MAX_METHOD: usize = 40;
+const MAX_PATH: usize = 500;
+
+/// What a request has reached, for the log.
+#[derive(Default)]
+struct Reached {
+    function: Option<String>,
+    /// Request id of the invocation.
+    request_id: Option<String>,
+    error: Option<String>,
 }
 
 /// How a request is answered.
@@ -48,6 +64,7 @@ impl ApiHandler {
         api: Api,
         keys: Option<Arc<KeyStore>>,
         invoker: Invoker,
+        log: HttpLog,
     ) -> Result<Self, UnguardedRoute> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
@@ -59,6 +76,7 @@ impl ApiHandler {
             buckets,
             invoker,
             failed: FailedCalls::default(),
+            log,
         })
     }
 
@@ -67,14 +85,18 @@ impl ApiHandler {
         request: Request<Incoming>,
         connection: ConnectionInfo,
     ) -> Reply {
+        let started = Instant::now();
         let request_id = new_hex_id();
         let (head, body) = request.into_parts();
+        let mut reached = Reached::default();
         let mut reply = match &self.api.cors {
             Some(cors) if cors::is_preflight(&head.method, &head.headers) => {
                 cors::preflight(cors, &head.headers)
             }
             configured => {
-                let answered = self.answer(&head, body, connection, &request_id).await;
+                let answered = self
+                    .answer(&head, body, connection, &request_id, &mut reached)
+                    .await;
                 let mut reply = answered.unwrap_or_else(|refusal| refusal.reply(&self.api.kind));
                 if let Some(cors) = configured {
                     cors::apply(cors, &head.headers, &mut reply);
@@ -87,6 +109,16 @@ impl ApiHandler {
             ApiKind::Rest(_) | ApiKind::FunctionUrl => "x-amzn-requestid",
         };
         set_header(&mut reply, header, &request_id);
+        let call = HttpCall {
+            method: shortened(head.method.as_str(), MAX_METHOD),
+            path: shortened(head.uri.path(), MAX_PATH),
+            status: reply.status().as_u16(),
+            duration: started.elapsed(),
+            function: reached.function,
+            error: reached.error,
+        };
+        let id = reached.request_id.as_ref().unwrap_or(&request_id);
+        self.log.write(id, call);
         reply
     }
 
@@ -97,6 +129,7 @@ impl ApiHandler {
         body: Incoming,
         connection: ConnectionInfo,
         request_id: &str,
+        reached: &mut Reached,
     ) -> Result<Reply, ApiRefusal> {
         let now = Timestamp::now();
         let started = Instant::now();
@@ -106,6 +139,8 @@ impl ApiHandler {
         };
         let route = found.route;
         let function_request = new_id();
+        reached.function = Some(route.function.clone());
+        reached.request_id = Some(function_request.clone());
         let call = async {
             self.throttle(route, started)?;
             // the authorizer decides before the body is read
@@ -140,6 +175,7 @@ impl ApiHandler {
                 return Err(ApiRefusal::TooLarge.into());
             }
             let request = invocation::Request {
+                trigger: Trigger::Http,
                 trace_id: Some(trace_id),
                 request_id: Some(function_request.clone()),
                 ..invocation::Request::new(route.function.clone(), payload)
@@ -149,6 +185,9 @@ impl ApiHandler {
         };
         let answered = call.await;
         let log = |status, reason: &FailureReason| {
+            if self.log.shows_failures() {
+                return;
+            }
             self.failed
                 .log(started, route, status, &function_request, reason);
         };
@@ -160,7 +199,10 @@ impl ApiHandler {
             Err(RefusedCall {
                 refusal,
                 reason: Some(reason),
-            }) => log(refusal.reply(&self.api.kind).status(), reason),
+            }) => {
+                reached.error = Some(reason.to_string());
+                log(refusal.reply(&self.api.kind).status(), reason);
+            }
             Ok(_) | Err(_) => {}
         }
         answered.map_err(|failure| failure.refusal)

@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::instances::HttpLog;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed, ListenerPolicy};
 use sam_template::model::{Api, Route};
@@ -89,9 +90,10 @@ pub async fn serve(
     listener: Listener,
     keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
+    log: HttpLog,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let handler = Arc::new(handler::ApiHandler::new(api, keys, invoker)?);
+    let handler = Arc::new(handler::ApiHandler::new(api, keys, invoker, log)?);
     let listener = listener.with_policy(ListenerPolicy {
         drain: Some(DRAIN),
         ..ListenerPolicy::default()

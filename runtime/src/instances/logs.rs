@@ -1,4 +1,5 @@
-//! Writes the lines of functions, with the platform's START, END and REPORT lines between.
+//! Writes the lines of functions and of calls, or the platform's START, END and REPORT lines, in the
+//! style of the host.
 //!
 //! One thread writes. Its queue is bounded per function: a function that floods the log loses its
 //! own lines, with a line that counts them, and never another function's. No function waits for a
@@ -20,10 +21,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::kept_log::KeptLog;
+use super::log_record::{self, LogRecord, LogStyle};
+use super::log_target::LogTarget;
 use super::process::{Memory, memory};
-use super::records::{self, LogLine};
+use super::records::{self, HttpCall, LogLine};
 use super::tail::{LogTail, LogTails};
-use crate::terminal;
+use crate::observation::Ended;
 use sam_template::model::{Initialization, Logging};
 
 /// Queued lines of one function at most.
@@ -65,6 +69,7 @@ pub struct Logs {
     sender: Sender<Entry>,
     writer: Thread,
     tails: Arc<LogTails>,
+    style: LogStyle,
 }
 
 /// The end of the writing thread.
@@ -88,23 +93,28 @@ pub(super) struct FunctionLog {
 }
 
 impl Logs {
-    /// Starts a thread that writes to `out` until every handle is dropped.
+    /// Starts a thread that writes to `out` as Lambda does, until every handle is dropped.
     pub fn to(out: impl Write + Send + 'static) -> Self {
-        Self::with_end(out).0
+        Self::with_end(out, LogStyle::Lambda).0
     }
 
-    /// The same, for a program that must not end before the last line is written.
-    pub fn with_end(out: impl Write + Send + 'static) -> (Self, LogFlush) {
-        Self::start(out, Duration::ZERO)
+    /// The same in any style, for a program that must not end before the last line is written.
+    pub fn with_end(out: impl Write + Send + 'static, style: LogStyle) -> (Self, LogFlush) {
+        let kept = None;
+        Self::start(LogTarget { out, style, kept }, Duration::ZERO)
     }
 
-    /// The same for standard output, with a pause after each write.
-    pub fn stdout() -> (Self, LogFlush) {
+    /// The same for standard output, with a pause after each write, and for the log that is kept.
+    pub fn stdout(style: LogStyle, kept: Option<KeptLog>) -> (Self, LogFlush) {
         let out = BufWriter::with_capacity(WRITE_BYTES, std::io::stdout());
-        Self::start(out, PAUSE)
+        Self::start(LogTarget { out, style, kept }, PAUSE)
     }
 
-    fn start(mut out: impl Write + Send + 'static, pause: Duration) -> (Self, LogFlush) {
+    fn start(
+        mut target: LogTarget<impl Write + Send + 'static>,
+        pause: Duration,
+    ) -> (Self, LogFlush) {
+        let style = target.style;
         let (sender, receiver) = channel();
         let (writing, written) = channel();
         let tails = Arc::new(LogTails::default());
@@ -112,7 +122,7 @@ impl Logs {
         let thread = thread::spawn(move || {
             // a panic loses only the line that caused it
             while catch_unwind(AssertUnwindSafe(|| {
-                write_all(&receiver, &collecting, &mut out, pause);
+                write_all(&receiver, &collecting, &mut target, pause);
             }))
             .is_err()
             {
@@ -127,6 +137,7 @@ impl Logs {
             sender,
             writer: thread.thread().clone(),
             tails,
+            style,
         };
         (logs, LogFlush(written))
     }
@@ -134,6 +145,15 @@ impl Logs {
     /// Collects the last lines of an invocation, which must not have started.
     pub fn tail(&self, request_id: &str) -> LogTail {
         LogTail::new(self.tails.clone(), request_id)
+    }
+
+    /// The log of answered HTTP requests.
+    pub fn http(&self) -> HttpLog {
+        let log = self.of("", &Logging::default(), Initialization::default());
+        HttpLog {
+            log,
+            style: self.style,
+        }
     }
 
     pub(super) fn of(
@@ -156,7 +176,33 @@ impl Logs {
     }
 }
 
+/// Writes the line of each answered HTTP request.
+#[derive(Debug, Clone)]
+pub struct HttpLog {
+    log: FunctionLog,
+    style: LogStyle,
+}
+
+impl HttpLog {
+    /// Whether calls that failed appear with their errors among the others.
+    pub fn shows_failures(&self) -> bool {
+        self.style != LogStyle::Lambda
+    }
+
+    /// Queues the line of a request that had this request id.
+    pub fn write(&self, request_id: &str, call: HttpCall) {
+        let id = Arc::from(request_id);
+        self.log.write(Some(&id), LogLine::Http(Box::new(call)));
+    }
+}
+
 impl FunctionLog {
+    /// Queues the line of an invocation that ended.
+    pub(super) fn ended(&self, ended: &Ended) {
+        let id = Arc::from(ended.request_id.as_str());
+        self.write(Some(&id), LogLine::Ended(Box::new(ended.clone())));
+    }
+
     /// Queues a line, unless the function's log level excludes it.
     pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: LogLine) {
         let source = &self.source;
@@ -186,7 +232,13 @@ impl FunctionLog {
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write, pause: Duration) {
+/// Ends where the target is closed.
+fn write_all(
+    receiver: &Receiver<Entry>,
+    tails: &LogTails,
+    target: &mut LogTarget<impl Write>,
+    pause: Duration,
+) {
     let mut peaks = PeakMemory::default();
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
@@ -197,27 +249,27 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write,
             if dropped > 0 {
                 let bytes = source.dropped_bytes.swap(0, Ordering::Relaxed);
                 let text = records::dropped(dropped, bytes, entry.at, &source.logging);
-                if writeln!(out, "{} | {text}", source.function).is_err() {
+                if target.platform(&source.function, entry.at, text).is_err() {
                     return;
                 }
             }
-            for text in entry.lines(&mut peaks) {
-                if let Some(id) = &entry.request_id {
-                    tails.add(id, &entry.line, &text);
+            let lines = entry.lines(&mut peaks);
+            if let Some(id) = &entry.request_id {
+                for text in &lines {
+                    tails.add(id, &entry.line, text);
                 }
-                // the tail keeps the function's own characters; a terminal gets them escaped
-                let shown = terminal::line(&text);
-                let id = entry.request_id.as_deref().unwrap_or("-");
-                if writeln!(out, "{} {id} | {shown}", source.function).is_err() {
-                    return;
-                }
+            }
+            let id = entry.request_id.as_deref();
+            let record = || entry.record();
+            if target.write(&source.function, id, &lines, record).is_err() {
+                return;
             }
             if let (Some(id), LogLine::Report { .. }) = (&entry.request_id, &entry.line) {
                 tails.ended(id);
             }
             next = receiver.try_recv().ok();
         }
-        if out.flush().is_err() {
+        if target.flush().is_err() {
             return;
         }
         peaks.0.clear();
@@ -245,6 +297,18 @@ impl LogSource {
 }
 
 impl Entry {
+    fn record(&self) -> Option<LogRecord> {
+        let id = self.request_id.as_deref();
+        let source = &self.source;
+        log_record::record(
+            &self.line,
+            &source.function,
+            id,
+            self.at,
+            source.initialization,
+        )
+    }
+
     /// The lines of text of this entry.
     fn lines(&self, peaks: &mut PeakMemory) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");

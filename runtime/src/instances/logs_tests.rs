@@ -1,5 +1,14 @@
 use super::*;
+use crate::invocation::Trigger;
 use sam_template::model::{LogFormat, LogLevel};
+
+fn to<W>(out: W) -> LogTarget<W> {
+    LogTarget {
+        out,
+        style: LogStyle::Lambda,
+        kept: None,
+    }
+}
 
 fn entry(line: LogLine) -> Entry {
     let source = LogSource {
@@ -24,7 +33,12 @@ fn a_line_names_its_function_and_request() {
         .unwrap();
     drop(sender);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
+    write_all(
+        &receiver,
+        &LogTails::default(),
+        &mut to(&mut out),
+        Duration::ZERO,
+    );
     assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
 }
 
@@ -39,7 +53,12 @@ fn control_characters_are_escaped_and_json_stays() {
     }
     drop(sender);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
+    write_all(
+        &receiver,
+        &LogTails::default(),
+        &mut to(&mut out),
+        Duration::ZERO,
+    );
     let text = String::from_utf8(out).unwrap();
     assert_eq!(
         text,
@@ -59,6 +78,7 @@ fn lines_below_the_functions_level_are_excluded() {
         sender,
         writer: thread::current(),
         tails: Arc::default(),
+        style: LogStyle::Lambda,
     }
     .of("Quiet", &logging, Initialization::OnDemand);
     let line = |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
@@ -72,7 +92,12 @@ fn lines_below_the_functions_level_are_excluded() {
     }
     drop(log);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
+    write_all(
+        &receiver,
+        &LogTails::default(),
+        &mut to(&mut out),
+        Duration::ZERO,
+    );
     let expected = ["warn", "error"]
         .map(|level| format!("Quiet - | {}\n", line(level)))
         .concat();
@@ -86,6 +111,7 @@ fn a_flood_loses_its_own_lines_with_a_count() {
         sender,
         writer: thread::current(),
         tails: Arc::default(),
+        style: LogStyle::Lambda,
     }
     .of("Loud", &Logging::default(), Initialization::OnDemand);
     for n in 0..QUEUE_PER_FUNCTION + 7 {
@@ -98,7 +124,12 @@ fn a_flood_loses_its_own_lines_with_a_count() {
     }
     drop(log);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
+    write_all(
+        &receiver,
+        &LogTails::default(),
+        &mut to(&mut out),
+        Duration::ZERO,
+    );
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
     assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
@@ -126,7 +157,12 @@ fn lines_that_wait_are_written_together() {
     }
     drop(sender);
     let mut out = Flushes::default();
-    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
+    write_all(
+        &receiver,
+        &LogTails::default(),
+        &mut to(&mut out),
+        Duration::ZERO,
+    );
     assert_eq!(out.0, 1);
 }
 
@@ -148,7 +184,7 @@ impl Write for Fragile {
 #[test]
 fn a_line_that_panics_the_writer_loses_no_other() {
     let (sender, written) = channel();
-    let (logs, end) = Logs::with_end(Fragile(sender));
+    let (logs, end) = Logs::with_end(Fragile(sender), LogStyle::Lambda);
     let log = logs.of("F", &Logging::default(), Initialization::OnDemand);
     for text in ["one", "bad", "two"] {
         log.write(None, LogLine::Output { text: text.into() });
@@ -160,4 +196,68 @@ fn a_line_that_panics_the_writer_loses_no_other() {
         text.contains("one") && text.contains("two") && !text.contains("bad"),
         "{text}"
     );
+}
+
+#[test]
+fn a_call_is_one_line_in_the_everyday_style() {
+    let ended = |trigger| {
+        LogLine::Ended(Box::new(Ended {
+            at_ms: 0,
+            function: String::new(),
+            request_id: "8f5".to_owned(),
+            trigger,
+            records: 2,
+            duration_ms: 12.0,
+            init_ms: None,
+            error: None,
+        }))
+    };
+    let lines = || {
+        [
+            LogLine::InitStart,
+            LogLine::Start,
+            LogLine::Output {
+                text: "hello\x1b[2J".to_owned(),
+            },
+            LogLine::End {
+                duration: Duration::ZERO,
+                status: records::PhaseStatus::Success,
+                bytes: 2,
+            },
+            ended(Trigger::Mapping("sqs", "Orders".into())),
+            // Its line is the one of the request.
+            ended(Trigger::Http),
+        ]
+    };
+    let written = |style| {
+        let (sender, receiver) = channel();
+        for line in lines() {
+            sender.send(entry(line)).unwrap();
+        }
+        drop(sender);
+        let mut out = Vec::new();
+        let mut target = LogTarget {
+            style,
+            ..to(&mut out)
+        };
+        write_all(&receiver, &LogTails::default(), &mut target, Duration::ZERO);
+        String::from_utf8(out).unwrap()
+    };
+    let calls = written(LogStyle::Calls);
+    let [output, call] = calls.lines().collect::<Vec<_>>()[..] else {
+        panic!("{calls}");
+    };
+    assert_eq!(output, "Echo 8f5 | hello\\u001b[2J");
+    assert!(
+        call.ends_with("ok        12 ms Echo < sqs Orders, 2 records  8f5"),
+        "{call}"
+    );
+    let json = written(LogStyle::Json);
+    let kinds = json.lines().map(|line| {
+        let record: LogRecord = serde_json::from_str(line).unwrap();
+        (record.is_call(), record.request_id)
+    });
+    let id = || Some("8f5".to_owned());
+    assert_eq!(kinds.collect::<Vec<_>>(), [(false, id()), (true, id())]);
+    assert!(written(LogStyle::Lambda).contains("START RequestId: 8f5"));
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::driver::{Driver, Runner};
 use super::environment::arn;
+use super::log_record::LogStyle;
 use super::logs::Logs;
 use super::machine::{Input, MachineSettings};
 use super::stats::PoolStats;
@@ -59,7 +60,7 @@ impl Default for PoolOptions {
             processes: usize::MAX,
             open_files: None,
             drain: Duration::from_secs(20),
-            logs: Logs::stdout().0,
+            logs: Logs::stdout(LogStyle::Lambda, None).0,
             faults: FaultPlan::default(),
             observations: Observations::default(),
             parts: ComponentRegistry::default(),

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 
 use super::failure::{TIMED_OUT, TOO_LARGE};
 use crate::invocation::{FunctionError, Outcome};
+use crate::observation::Ended;
 use sam_template::model::{Initialization, LogLevel, Logging};
 
 /// One line of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LogLine {
     /// The function printed it.
     Output {
@@ -49,6 +50,10 @@ pub enum LogLine {
         /// Bytes of the answer.
         bytes: usize,
     },
+    /// An invocation ended: the line of a call, beside those of the platform.
+    Ended(Box<Ended>),
+    /// An HTTP request was answered.
+    Http(Box<HttpCall>),
     /// What the invocation used.
     Report {
         /// From start to answer.
@@ -62,6 +67,23 @@ pub enum LogLine {
         /// How the invocation ended.
         status: PhaseStatus,
     },
+}
+
+/// An answered HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCall {
+    /// Its method.
+    pub method: String,
+    /// Its path, without the query.
+    pub path: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// From the request's head to the answer.
+    pub duration: Duration,
+    /// The function of its route; `None`: it reached no route.
+    pub function: Option<String>,
+    /// Type and message of the error, if the host or the function could not answer.
+    pub error: Option<String>,
 }
 
 /// How a phase ended, as the platform names it.
@@ -140,7 +162,9 @@ pub(super) fn text<'l>(
 ) -> Option<Cow<'l, str>> {
     Some(match line {
         LogLine::Output { text } | LogLine::Failure { text } => Cow::Borrowed(text.as_str()),
-        LogLine::InitStart
+        LogLine::Ended(_)
+        | LogLine::Http(_)
+        | LogLine::InitStart
         | LogLine::InitEnd {
             status: PhaseStatus::Success,
             ..
@@ -207,6 +231,7 @@ pub(super) fn json<'l>(
             }
             return vec![Cow::Owned(entry.to_string())];
         }
+        LogLine::Ended(_) | LogLine::Http(_) => {}
         LogLine::InitStart => add(LogLevel::Debug, "platform.initStart", init),
         LogLine::InitEnd { duration, status } => {
             let level = status.level(LogLevel::Debug);

@@ -45,6 +45,7 @@ impl LogTails {
             LogLine::InitStart | LogLine::InitEnd { .. } | LogLine::Start => &mut collected.start,
             LogLine::Output { .. } | LogLine::Failure { .. } => &mut collected.output,
             LogLine::End { .. } | LogLine::Report { .. } => &mut collected.end,
+            LogLine::Ended(_) | LogLine::Http(_) => return,
         };
         part.push_str(text);
         part.push('\n');

@@ -128,6 +128,7 @@ mod tests {
             at_ms,
             function,
             request_id,
+            trigger: crate::invocation::Trigger::Event,
             records: 0,
             duration_ms: 1.0,
             init_ms: None,

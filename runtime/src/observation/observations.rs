@@ -10,6 +10,7 @@ use super::alarms::alarm_of;
 use super::{
     AlarmCounts, FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened,
 };
+use crate::invocation::Trigger;
 use crate::lock::lock;
 
 /// Invocations, and groups of failures, remembered.
@@ -27,6 +28,8 @@ pub struct Ended {
     pub function: String,
     /// Request id.
     pub request_id: String,
+    /// What caused it.
+    pub trigger: Trigger,
     /// Records of the batch; 0 if the event is no batch.
     pub records: usize,
     /// From delivery to response, milliseconds.
@@ -219,6 +222,7 @@ mod tests {
             at_ms: n as u64,
             function,
             request_id,
+            trigger: Trigger::Event,
             records: 0,
             duration_ms: 2.0,
             init_ms: None,

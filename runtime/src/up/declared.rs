@@ -60,6 +60,7 @@ fn http_api(host: &Host, api: &Api, listener: &Listener) -> HostComponent {
     );
     let keys = host.options.keys.clone();
     let invoker = host.pool.clone();
+    let log = host.options.pool.logs.http();
     let api = api.clone();
     let listener = listener.clone();
     let name = format!("API {}", api.id);
@@ -69,6 +70,7 @@ fn http_api(host: &Host, api: &Api, listener: &Listener) -> HostComponent {
             listener.clone(),
             keys.clone(),
             invoker.clone(),
+            log.clone(),
             stopping,
         )
     })

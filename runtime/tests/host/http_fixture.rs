@@ -118,6 +118,7 @@ pub(crate) async fn serve_with(api: Api, keys: Option<Arc<KeyStore>>) -> Server 
         listener,
         keys,
         functions.clone(),
+        usher::instances::Logs::to(std::io::sink()).http(),
         stopping,
     ));
     Server {

@@ -63,6 +63,7 @@ impl Driver {
         let job = Job {
             id: id.clone(),
             request_id: in_log.clone(),
+            trigger: request.trigger.clone(),
             records: request.records,
             kill,
             queue_at_limit,

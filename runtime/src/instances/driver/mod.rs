@@ -250,8 +250,10 @@ impl Driver {
             }
             Action::Observe(function, ended) => {
                 let at_ms = epoch_ms(SystemTime::now());
-                let observer = &self.runners[function].observer;
-                observer.ended(Ended { at_ms, ..ended });
+                let runner = &self.runners[function];
+                let ended = Ended { at_ms, ..ended };
+                runner.log.ended(&ended);
+                runner.observer.ended(ended);
             }
             Action::Forget(invocation) => drop(lock(&self.invocations).remove(&invocation)),
             Action::Log(function, request_id, line) => {

@@ -70,6 +70,7 @@ impl Case {
         let job = Job {
             id: id.into(),
             request_id: id.into(),
+            trigger: crate::invocation::Trigger::Invoke,
             records: 0,
             kill: None,
             queue_at_limit: true,

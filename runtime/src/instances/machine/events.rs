@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::faults::Kill;
 use crate::instances::failure::End;
 use crate::instances::records::LogLine;
-use crate::invocation::{FunctionError, Outcome, Rejected};
+use crate::invocation::{FunctionError, Outcome, Rejected, Trigger};
 use crate::observation::Ended;
 
 /// How an accepted invocation ended; an error where it never began.
@@ -30,6 +30,7 @@ pub(in crate::instances) struct ProcessId {
 pub(in crate::instances) struct Job {
     pub(in crate::instances) id: InvocationId,
     pub(in crate::instances) request_id: Arc<str>,
+    pub(in crate::instances) trigger: Trigger,
     pub(in crate::instances) records: usize,
     pub(in crate::instances) kill: Option<Kill>,
     /// At the limit the job is queued; false: it is throttled.

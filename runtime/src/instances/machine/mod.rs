@@ -197,6 +197,7 @@ impl Machine {
             at_ms: 0,
             function: String::new(),
             request_id: job.request_id.to_string(),
+            trigger: job.trigger,
             records: job.records,
             duration_ms: ms(duration),
             init_ms: init.map(ms),

@@ -69,6 +69,7 @@ impl Model {
                 let job = Job {
                     request_id: id.clone(),
                     id,
+                    trigger: crate::invocation::Trigger::Invoke,
                     records: 0,
                     kill,
                     queue_at_limit,

@@ -15,7 +15,7 @@ use super::queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted};
 use super::store::{Answered, EventChange};
 use crate::clock::now;
 use crate::destinations::{Delivered, DestinationError};
-use crate::invocation::{Invoker, Rejected, Request, Response, error_text};
+use crate::invocation::{Invoker, Rejected, Request, Response, Trigger, error_text};
 use crate::lock::lock;
 use crate::observation::Repeats;
 use crate::supervision::TaskError;
@@ -199,6 +199,7 @@ impl Run {
             let request = Request {
                 trace_id: entry.trace_id,
                 request_id: Some(entry.request_id),
+                trigger: Trigger::Event,
                 start_by: Some(start_by),
                 ..Request::new(entry.function, payload)
             };

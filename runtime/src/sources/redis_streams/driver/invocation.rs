@@ -7,7 +7,7 @@ use event_sources::queue::failed_messages;
 use event_sources::redis_stream::{EntryKey, RedisStreamBatchResult};
 
 use super::{HeldContent, RedisStreamDriver, TaskResult, id};
-use crate::invocation::{Outcome, Rejected, Request, Response};
+use crate::invocation::{Outcome, Rejected, Request, Response, Trigger};
 use crate::sources::mapping::batch_result;
 use crate::sources::redis_streams::encode;
 
@@ -21,6 +21,7 @@ impl RedisStreamDriver {
                     _ => None,
                 });
         let request = Request {
+            trigger: Trigger::Mapping("stream", self.source.mapping.id.as_str().into()),
             records: entries.len(),
             ..Request::new(self.source.mapping.function.clone(), encode::event(records))
         };

@@ -8,7 +8,7 @@ use event_sources::{InvocationId, ResponseError};
 use tokio::sync::Notify;
 
 use super::{SqsDriver, TaskResult};
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, Trigger};
 use crate::sources::mapping::batch_result;
 use crate::sources::sqs::encode;
 
@@ -23,6 +23,7 @@ impl SqsDriver {
         let records: Vec<Vec<u8>> = taken.collect();
         let begun = Arc::new(Notify::new());
         let request = Request {
+            trigger: Trigger::Mapping("sqs", self.source.mapping.id.as_str().into()),
             records: records.len(),
             begun: Some(begun.clone()),
             ..Request::new(
