@@ -99,8 +99,8 @@ fn repeated(plan: &Plan, rounds: u32) -> Plan {
     };
     Plan {
         duration: plan.duration * rounds,
+        pay_window: plan.pay_window,
         faults: (0..rounds).flat_map(round).collect(),
-        ..plan.clone()
     }
 }
 
