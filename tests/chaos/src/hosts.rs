@@ -101,14 +101,6 @@ impl RunningHost {
     /// Reads the orders of partitions that this host owns from `time` on, once more: of those that it
     /// has read to their end, since a move of others could skip records. Returns their number.
     pub async fn read_orders_again(&self, time: &str) -> Result<usize> {
-        let mut arguments = vec![
-            "offsets".to_owned(),
-            "seek".to_owned(),
-            "OrderCreateOrders".to_owned(),
-            "--to".to_owned(),
-            time.to_owned(),
-            "--apply".to_owned(),
-        ];
         let status = self.status().status().await?;
         let mapping = status.mapping("OrderCreate");
         let mapping = mapping.context("the host has no mapping of OrderCreate")?;
@@ -121,9 +113,16 @@ impl RunningHost {
         if read.is_empty() {
             return Ok(0);
         }
-        for partition in read {
-            arguments.extend(["--partition".to_owned(), partition]);
-        }
+        let seek = [
+            "offsets",
+            "seek",
+            "OrderCreateOrders",
+            "--to",
+            time,
+            "--apply",
+        ];
+        let partitions = read.iter().flat_map(|number| ["--partition", number]);
+        let arguments: Vec<&str> = seek.into_iter().chain(partitions).collect();
         let output = self
             .output(self.environment.usher_with(&arguments)?)
             .await?;
