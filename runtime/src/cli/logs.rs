@@ -1,6 +1,6 @@
 //! `usher logs`: shows the log in the state folder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -31,6 +31,8 @@ pub(super) fn run(arguments: &LogsArguments) -> Result<ExitCode, CommandError> {
         arguments,
         since,
         held: HashMap::new(),
+        printed: 0,
+        functions: BTreeSet::new(),
     };
     let [before, current] = log_files(&folder);
     if !current.exists() {
@@ -45,7 +47,12 @@ pub(super) fn run(arguments: &LogsArguments) -> Result<ExitCode, CommandError> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::failure(
             format!("the log in {} cannot be read: {error}", folder.display()),
         )),
-        _ => Ok(ExitCode::SUCCESS),
+        _ => {
+            if shown.printed == 0 {
+                terminal::report(&shown.nothing());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -68,6 +75,10 @@ struct Shown<'a> {
     since: Option<Timestamp>,
     /// With `--failed`, lines of calls that have not ended, by request id.
     held: HashMap<String, Vec<LogRecord>>,
+    /// Lines that were printed.
+    printed: usize,
+    /// The functions of all lines.
+    functions: BTreeSet<String>,
 }
 
 impl Shown<'_> {
@@ -108,7 +119,22 @@ impl Shown<'_> {
         }
     }
 
+    /// Says that no line was selected, and what there is.
+    fn nothing(&self) -> String {
+        let names: Vec<&str> = self.functions.iter().map(String::as_str).collect();
+        let names = match names[..] {
+            [] => "no function".to_owned(),
+            _ => names.join(", "),
+        };
+        format!("usher: no line of the log is selected. The log has lines of {names}.\n")
+    }
+
     fn record(&mut self, record: LogRecord) -> io::Result<()> {
+        if let Some(name) = &record.function
+            && !self.functions.contains(name)
+        {
+            self.functions.insert(name.clone());
+        }
         let wanted = &self.arguments.function;
         let is_shown = wanted.is_none() || *wanted == record.function;
         let is_shown = is_shown && self.since.is_none_or(|since| record.time >= since);
@@ -142,12 +168,13 @@ impl Shown<'_> {
         Ok(())
     }
 
-    fn print(&self, record: &LogRecord) -> io::Result<()> {
+    fn print(&mut self, record: &LogRecord) -> io::Result<()> {
         let text = if self.arguments.json {
             serde_json::to_string(record)?
         } else {
             record.to_string()
         };
+        self.printed += 1;
         let mut out = io::stdout().lock();
         writeln!(out, "{}", terminal::line(&text))?;
         out.flush()
