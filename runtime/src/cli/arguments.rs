@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::init::{InitArguments, NewCommand};
-use super::manual::{CompletionsArguments, ManArguments};
 use super::operations::{
     BridgeArguments, DoctorArguments, HostArguments, OffsetsCommand, ParkedCommand, PauseArguments,
     SetArguments,
 };
+use super::project_arguments::{CompletionsArguments, InitArguments, ManArguments, NewCommand};
 use crate::faults::FaultPlan;
 use sam_template::project;
 

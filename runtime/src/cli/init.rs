@@ -1,74 +1,14 @@
 //! `usher init` and `usher new function`: create a project, or one more function in it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-
 use super::error::CommandError;
+use super::project_arguments::{InitArguments, NewCommand};
 use super::settings::print;
-use crate::init::{self, Created, FunctionName, InitError, Kind, Language, Trigger, Wanted};
+use crate::init::{self, Created, InitError, Wanted};
 use crate::terminal;
-use sam_template::project;
-
-#[derive(Debug, Args)]
-pub(super) struct InitArguments {
-    /// Folder of the project; it is created if it is missing, and no file in it is overwritten
-    #[arg(value_name = "FOLDER", default_value = ".")]
-    folder: PathBuf,
-    /// Name of the function
-    #[arg(long, value_name = "NAME", default_value = "hello")]
-    function: FunctionName,
-    #[command(flatten)]
-    kind: KindArguments,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum NewCommand {
-    /// Add a function: its folder, its sample events, and its resources in the template, whose
-    /// comments and form stay
-    Function(FunctionArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct FunctionArguments {
-    /// Name of the function: `send-mail` or `SendMail`
-    #[arg(value_name = "NAME")]
-    name: FunctionName,
-    #[command(flatten)]
-    kind: KindArguments,
-    /// The SAM template. Without it: template.yaml or template.yml of this folder
-    #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
-    template: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct KindArguments {
-    /// What invokes the function
-    #[arg(long, value_enum, value_name = "TRIGGER", default_value = "http")]
-    trigger: Trigger,
-    /// What the function is written in
-    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "rust")]
-    language: Language,
-    /// Where functions in Rust with batches find the crate lambda-batch: a folder or a git URL
-    /// [default: the checkout that usher was built from]
-    #[arg(long, value_name = "FOLDER|URL")]
-    lambda_batch: Option<String>,
-}
-
-impl KindArguments {
-    fn wanted(&self, name: &FunctionName) -> Wanted<'_> {
-        Wanted {
-            name: name.clone(),
-            kind: Kind {
-                trigger: self.trigger,
-                language: self.language,
-            },
-            lambda_batch: self.lambda_batch.as_deref(),
-        }
-    }
-}
 
 /// `usher init`.
 pub(super) fn project(arguments: &InitArguments) -> Result<ExitCode, CommandError> {

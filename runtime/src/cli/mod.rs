@@ -16,6 +16,7 @@ mod offsets;
 mod operations;
 mod parked;
 mod prepare;
+mod project_arguments;
 mod running_host;
 mod settings;
 mod stop_signals;

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_piece_is_split_at_sections_and_entries() {
-        let sections = of_yaml("Parameters:\n  A: !Not\n    Type: x\nResources:\n  B:\n    C:\n  D:\n");
+        let sections =
+            of_yaml("Parameters:\n  A: !Not\n    Type: x\nResources:\n  B:\n    C:\n  D:\n");
         let a = ("A", "  A: !Not\n    Type: x\n".to_owned());
         let (b, d) = (
             ("B", "  B:\n    C:\n".to_owned()),

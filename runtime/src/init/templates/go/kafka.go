@@ -33,7 +33,7 @@ func main() {
 	lambda.Start(handle)
 }
 
-func handle(batch events.KafkaEvent) response {
+func handle(batch events.KafkaEvent) (response, error) {
 	failed := []failure{}
 	for partition, records := range batch.Records {
 		for _, record := range records {
@@ -44,7 +44,7 @@ func handle(batch events.KafkaEvent) response {
 			}
 		}
 	}
-	return response{failed}
+	return response{failed}, nil
 }
 
 func greet(value string) error {

@@ -18,7 +18,7 @@ func main() {
 	lambda.Start(handle)
 }
 
-func handle(batch events.SQSEvent) events.SQSEventResponse {
+func handle(batch events.SQSEvent) (events.SQSEventResponse, error) {
 	failed := []events.SQSBatchItemFailure{}
 	for _, message := range batch.Records {
 		if err := greet(message.Body); err != nil {
@@ -26,7 +26,7 @@ func handle(batch events.SQSEvent) events.SQSEventResponse {
 			failed = append(failed, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}
 	}
-	return events.SQSEventResponse{BatchItemFailures: failed}
+	return events.SQSEventResponse{BatchItemFailures: failed}, nil
 }
 
 func greet(body string) error {

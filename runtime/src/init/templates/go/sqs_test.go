@@ -17,7 +17,11 @@ func answer(t *testing.T, file string) string {
 	if err := json.Unmarshal(event, &batch); err != nil {
 		t.Fatal(err)
 	}
-	response, err := json.Marshal(handle(batch))
+	answered, err := handle(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := json.Marshal(answered)
 	if err != nil {
 		t.Fatal(err)
 	}
