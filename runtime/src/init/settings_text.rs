@@ -7,6 +7,9 @@ use super::piece;
 use super::tree;
 use sam_template::document::{Node, Problems, parse_toml};
 
+/// Levels of keys that are merged: tables in tables, and their entries.
+const LEVELS: usize = 3;
+
 /// The text with the entries of a piece in their tables. Entries that exist stay as they are.
 ///
 /// # Errors
@@ -38,7 +41,7 @@ pub(super) fn insert(text: &str, file: &str, piece: &str) -> Result<String, Text
         }
     }
     let result = lines.join("\n") + "\n";
-    let wanted = tree::merged(&old.to_json(), &read(piece, file)?.to_json());
+    let wanted = tree::merged(&old.to_json(), &read(piece, file)?.to_json(), LEVELS);
     match read(&result, file) {
         Ok(read) if read.to_json() == wanted => Ok(result),
         _ => Err(TextError::NotUnderstood {
@@ -56,14 +59,7 @@ fn at<'n>(root: &'n Node, header: &str) -> Option<&'n Node> {
 
 fn read(text: &str, file: &str) -> Result<Node, TextError> {
     let problems = Problems::new(file);
-    let root = parse_toml(text, &problems);
-    match problems.finish() {
-        Ok(_) => Ok(root),
-        Err(found) => {
-            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-            Err(TextError::Unreadable(found.join("\n")))
-        }
-    }
+    tree::checked(Some(parse_toml(text, &problems)), problems)
 }
 
 #[cfg(test)]

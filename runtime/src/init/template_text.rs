@@ -9,6 +9,8 @@ use sam_template::document::{Node, Problems, parse_yaml};
 
 /// Spaces before an entry where a section has none yet.
 const INDENT: usize = 2;
+/// Levels of keys that are merged: sections and their entries.
+const LEVELS: usize = 2;
 
 /// The text with the entries of a piece at the end of their sections. Parameters and conditions
 /// that exist stay as they are.
@@ -25,7 +27,7 @@ pub(super) fn insert(text: &str, file: &str, piece: &str) -> Result<String, Text
     let mut result = out.join(line_break);
     result.push_str(line_break);
     let new = read(piece, file)?;
-    let wanted = tree::merged(&old.to_json(), &new.to_json());
+    let wanted = tree::merged(&old.to_json(), &new.to_json(), LEVELS);
     match read(&result, file) {
         Ok(read) if read.to_json() == wanted => Ok(result),
         _ => Err(TextError::NotUnderstood {
@@ -37,14 +39,7 @@ pub(super) fn insert(text: &str, file: &str, piece: &str) -> Result<String, Text
 
 fn read(text: &str, file: &str) -> Result<Node, TextError> {
     let problems = Problems::new(file);
-    let root = parse_yaml(text, &problems);
-    match problems.finish() {
-        Ok(_) => root.ok_or_else(|| TextError::Unreadable(format!("{file} is empty."))),
-        Err(found) => {
-            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-            Err(TextError::Unreadable(found.join("\n")))
-        }
-    }
+    tree::checked(parse_yaml(text, &problems), problems)
 }
 
 fn insert_section(
@@ -181,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_parameter_that_exists_stays() {
-        let text = inserted("Parameters:\n  P: {Type: Number}\nResources:\n");
-        assert!(text.contains("P: {Type: Number}\nResources"), "{text}");
+        let text = inserted("Parameters:\n  P: {Default: 1}\nResources:\n");
+        assert!(text.contains("P: {Default: 1}\nResources"), "{text}");
     }
 
     #[test]
