@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo upgrade up holds test kills mixed chaos timeouts protections bench lint stack rules package sizes symbols stop clean
+.PHONY: help setup servers demo upgrade up holds test kills mixed chaos timeouts protections bench lint stack rules package dist sizes symbols stop clean
 
 # TLS=1 chooses the servers that require TLS.
 tls = $(if $(filter-out 0,$(TLS)),--tls)
@@ -60,6 +60,9 @@ rules: ## check the rules of ARCHITECTURE.md
 
 package: ## build and check what SAM deploys, for both architectures; EVENTS=1 sends it the sample events, SAM=1 compares it with sam build
 	@scripts/package $(if $(filter-out 0,$(EVENTS)),--events) $(if $(filter-out 0,$(SAM)),--sam)
+
+dist: ## an archive of usher to install, with checksums, manual pages and completions; PROFILE=local builds quicker
+	@DIST_PROFILE=$(or $(PROFILE),release) scripts/dist
 
 sizes: ## size and start of each function as shipped, on this machine
 	@scripts/sizes

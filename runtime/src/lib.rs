@@ -18,6 +18,7 @@
 //!   [`doctor`] checks the machine; [`cli`] is the command line.
 //! - [`state`] is the folder of one host; `host_file` is the file in it by which commands find the
 //!   host; `descriptors` divides the open files.
+//! - [`init`] writes new projects and functions from templates.
 //! - [`terminal`] escapes text from outside for terminals and logs.
 //!
 //! This crate depends on no particular application.
@@ -35,6 +36,7 @@ pub mod faults;
 mod host_file;
 pub mod http;
 mod ids;
+pub mod init;
 pub mod instances;
 pub mod invocation;
 pub mod invoke_api;
@@ -52,3 +54,7 @@ pub mod terminal;
 pub mod tuning;
 pub mod up;
 mod waiting;
+
+/// Version and commit, such as `1.2.0 (0123456789ab)`; the version alone where the sources of the
+/// build were in no git repository.
+pub const VERSION: &str = env!("USHER_VERSION");

@@ -8,6 +8,7 @@ use super::operations::{
     BridgeArguments, DoctorArguments, HostArguments, OffsetsCommand, ParkedCommand, PauseArguments,
     SetArguments,
 };
+use super::project_arguments::{CompletionsArguments, InitArguments, ManArguments, NewCommand};
 use crate::faults::FaultPlan;
 use crate::instances::LogStyle;
 use sam_template::project;
@@ -15,7 +16,7 @@ use sam_template::project;
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda
 /// Runtime API, fed by Kafka, SQS, schedules and HTTP as in the cloud.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110)]
+#[command(version = crate::VERSION, max_term_width = 110)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -23,6 +24,11 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Create a project with one function, its test, sample events, and a template that SAM deploys
+    Init(InitArguments),
+    /// Add to the project of this folder
+    #[command(subcommand)]
+    New(NewCommand),
     /// Build and run the whole application until Ctrl-C, which drains it; a second Ctrl-C stops it
     /// immediately
     Up(UpArguments),
@@ -56,6 +62,10 @@ pub(super) enum Command {
     Doctor(DoctorArguments),
     /// Copy the records of a Kafka topic to a queue, at least once, until Ctrl-C
     Bridge(BridgeArguments),
+    /// Print a script that completes the commands of `usher` in a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page of `usher`, or write one for each command into a folder
+    Man(ManArguments),
 }
 
 /// Default environment of samconfig.toml.

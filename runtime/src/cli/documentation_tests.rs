@@ -103,7 +103,8 @@ fn words(command: &str) -> Vec<String> {
                 quote = Some(letter);
                 word.get_or_insert_default();
             }
-            (None, '#') if word.is_none() => break,
+            // A comment, or what the shell does with the output.
+            (None, '#' | '>' | '|') if word.is_none() => break,
             (None, letter) if letter.is_whitespace() => words.extend(word.take()),
             (_, letter) => word.get_or_insert_default().push(letter),
         }
@@ -154,6 +155,19 @@ fn declared_functions(page: &str) -> impl Iterator<Item = &str> {
         .filter_map(|(name, _)| name.trim().strip_suffix(':'))
 }
 
+/// The folder of a function that `usher init` creates if no other name is given.
+const NEW_FUNCTION: &str = "hello";
+
+/// Functions that a page creates with `usher init`.
+fn created_functions(page: &str) -> Option<&'static str> {
+    let creates = |command: &DocumentedCommand| {
+        command
+            .words
+            .starts_with(&["usher", "init"].map(str::to_owned))
+    };
+    printed(page).iter().any(creates).then_some("Hello")
+}
+
 /// The error of a command of `usher` on a page about this application, if any.
 fn fault(
     printed: &DocumentedCommand,
@@ -181,6 +195,7 @@ fn fault(
         .keys()
         .map(String::as_str)
         .chain(declared_functions(page))
+        .chain(created_functions(page))
         .collect();
     let missing = |name: &str, known: &BTreeSet<&str>| {
         (!is_placeholder(name) && !known.contains(name))
@@ -215,7 +230,10 @@ fn fault(
                 .skip_while(|word| !matches!(word.as_str(), "-e" | "--event"))
                 .nth(1);
             let file = file.filter(|file| {
-                let exists = folder.join(file).exists() || page.contains(&format!("file={file}"));
+                let of_new_project = format!("events/{NEW_FUNCTION}/one.json");
+                let exists = folder.join(file).exists()
+                    || page.contains(&format!("file={file}"))
+                    || (**file == of_new_project && created_functions(page).is_some());
                 !is_placeholder(file) && *file != "-" && !exists
             });
             missing(&invoke.function, &functions)
@@ -286,14 +304,11 @@ fn every_printed_command_names_what_exists() {
             prepare::check(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
         let text = std::fs::read_to_string(&page).unwrap();
-        for mut printed in printed(&text) {
+        for printed in printed(&text) {
             let first = printed.words[0].clone();
             let second = printed.words.get(1).cloned().unwrap_or_default();
             let found = match first.as_str() {
-                "usher" | "target/local/usher" if !second.is_empty() => {
-                    "usher".clone_into(&mut printed.words[0]);
-                    fault(&printed, &text, &application, &folder)
-                }
+                "usher" if !second.is_empty() => fault(&printed, &text, &application, &folder),
                 "make"
                     if second.bytes().all(|byte| byte.is_ascii_lowercase())
                         && !second.is_empty() =>

@@ -8,13 +8,16 @@ mod arguments;
 mod bridge;
 mod doctor;
 mod error;
+mod init;
 mod invoke;
 mod logging;
 mod logs;
+mod manual;
 mod offsets;
 mod operations;
 mod parked;
 mod prepare;
+mod project_arguments;
 mod running_host;
 mod settings;
 mod stop_signals;
@@ -41,6 +44,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let log = logging::start();
     let outcome = match cli.command {
+        Command::Init(arguments) => init::project(&arguments),
+        Command::New(command) => init::add(&command),
         Command::Up(arguments) => up::run(&arguments, log),
         Command::Invoke(arguments) => invoke::run(&arguments),
         Command::Logs(arguments) => logs::run(&arguments),
@@ -53,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Parked(arguments) => parked::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Bridge(arguments) => bridge::run(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::pages(&arguments),
     };
     outcome.unwrap_or_else(error::CommandError::report)
 }

@@ -22,6 +22,7 @@ mod http_authorizer;
 mod http_fixture;
 mod http_function_url;
 mod http_rest;
+mod init;
 mod instances;
 mod invoke_api;
 mod invoke_api_fixture;

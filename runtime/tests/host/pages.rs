@@ -7,7 +7,6 @@
 //! prints.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -170,12 +169,6 @@ fn copy_of_the_repository() -> TempDir {
         copy.path().display()
     );
     printed(&shell(&root(), &script));
-    fs::create_dir_all(copy.path().join("target/local")).unwrap();
-    symlink(
-        env!("CARGO_BIN_EXE_usher"),
-        copy.path().join("target/local/usher"),
-    )
-    .unwrap();
     copy
 }
 

@@ -1,0 +1,5 @@
+"""Runs when the schedule fires."""
+
+
+def handle(event, context):
+    print("Hello at", event["time"])
