@@ -56,6 +56,22 @@ pub enum Change {
     RemoveDeduplication(QueueId, String),
 }
 
+impl Change {
+    /// The queue that changes.
+    pub fn queue(&self) -> QueueId {
+        match self {
+            Self::PutQueue(queue, _)
+            | Self::RemoveQueue(queue)
+            | Self::ClearQueue(queue)
+            | Self::AddMessage(queue, ..)
+            | Self::PutDelivery(queue, ..)
+            | Self::RemoveMessage(queue, _)
+            | Self::PutDeduplication(queue, ..)
+            | Self::RemoveDeduplication(queue, _) => *queue,
+        }
+    }
+}
+
 /// What a store holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stored {

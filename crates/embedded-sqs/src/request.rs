@@ -98,6 +98,14 @@ pub struct Batch<E> {
 }
 
 impl Request {
+    /// URL of the queue of a `ReceiveMessage`, which may wait for messages.
+    pub fn receives_from(&self) -> Option<&str> {
+        match self {
+            Self::ReceiveMessage(receive) => Some(&receive.queue_url),
+            _ => None,
+        }
+    }
+
     /// Reads a request.
     ///
     /// # Errors

@@ -130,6 +130,11 @@ impl<E> BatchResult<E> {
 impl Response {
     pub(crate) const DONE: Self = Self::Done(Empty {});
 
+    /// A receive that returns no message, and may therefore wait.
+    pub fn is_empty_receive(&self) -> bool {
+        matches!(self, Self::Received(received) if received.messages.is_empty())
+    }
+
     /// The body.
     pub fn to_json(&self) -> Vec<u8> {
         // texts and maps of texts: nothing that JSON cannot represent

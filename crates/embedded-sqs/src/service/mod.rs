@@ -124,6 +124,11 @@ impl Queues {
         std::mem::take(&mut self.changes)
     }
 
+    /// The queue of a URL.
+    pub fn id_of(&self, queue_url: &str) -> Option<QueueId> {
+        self.existing(queue_url).ok().map(|queue| queue.id)
+    }
+
     /// The name in the URL of a queue, whether or not the queue exists.
     pub fn name_of(url: &str) -> &str {
         url.rsplit_once('/').map_or(url, |(_, name)| name)

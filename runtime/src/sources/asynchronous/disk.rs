@@ -27,7 +27,7 @@ pub(super) const FILE: &str = "events.redb";
 const LOCK: &str = "events.lock";
 
 /// Format of the tables. A file of another format is refused.
-pub(super) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 1;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// [`AcceptedEvent`] as JSON.
@@ -41,7 +41,7 @@ const ANSWERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("answers")
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens a file; `true`: creates it if it is absent. Tests inject faults here.
-pub(super) type OpenDatabase = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
+pub(crate) type OpenDatabase = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
 
 /// The open file.
 pub(super) struct Disk {
@@ -157,13 +157,13 @@ impl Disk {
 }
 
 /// Runs an operation and turns a panic of the database about a damaged file into an error.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err(FileError::Damaged("reading it caused a panic".into())))
 }
 
 /// Opens the file without faults.
-pub(super) fn open_file() -> OpenDatabase {
+pub(crate) fn open_file() -> OpenDatabase {
     Box::new(|file, make| {
         let options = OpenOptions::new()
             .read(true)
