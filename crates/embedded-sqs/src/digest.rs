@@ -28,12 +28,8 @@ pub(crate) fn of_attributes<'a>(
     for (name, attribute) in &sorted {
         push(&mut bytes, name.as_bytes());
         push(&mut bytes, attribute.data_type.as_bytes());
-        let (transport, value) = match attribute.value() {
-            Ok(text) => (TEXT, text.as_bytes().to_vec()),
-            Err(binary) => (BINARY, binary),
-        };
-        bytes.push(transport);
-        push(&mut bytes, &value);
+        bytes.push(if attribute.is_binary() { BINARY } else { TEXT });
+        push(&mut bytes, &attribute.bytes());
     }
     (!sorted.is_empty()).then(|| hex::encode(Md5::digest(bytes)))
 }

@@ -1,5 +1,6 @@
 //! Messages: their content, which never changes, and the state of their delivery. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -75,20 +76,23 @@ impl Attribute {
         }
     }
 
-    /// The text, or the bytes of a `Binary`.
-    pub(crate) fn value(&self) -> Result<&str, Vec<u8>> {
+    /// Whether the value is bytes, not a text.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.string_value.is_none()
+    }
+
+    /// The bytes of the value.
+    pub(crate) fn bytes(&self) -> Cow<'_, [u8]> {
         match (&self.string_value, &self.binary_value) {
-            (Some(text), _) => Ok(text),
-            (None, binary) => Err(binary
-                .as_deref()
-                .and_then(|binary| STANDARD.decode(binary).ok())
-                .unwrap_or_default()),
+            (Some(text), _) => text.as_bytes().into(),
+            (None, Some(binary)) => STANDARD.decode(binary).unwrap_or_default().into(),
+            (None, None) => Cow::default(),
         }
     }
 
     /// Bytes that count towards the size of the message.
     fn size(&self) -> usize {
-        self.data_type.len() + self.value().map_or_else(|bytes| bytes.len(), str::len)
+        self.data_type.len() + self.bytes().len()
     }
 
     /// Checks type and value.

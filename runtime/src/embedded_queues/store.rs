@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::error::QueueFileError;
-use crate::sources::asynchronous::{FORMAT, FileError, OtherFormat, catch_panic, open_file};
+use crate::sources::asynchronous::{FileError, catch_panic, create_tables, open_file};
 use crate::state;
 
 /// File name in the state folder.
@@ -26,7 +26,6 @@ const FILE: &str = "queues.redb";
 /// Maximum of calls in one commit.
 const MAX_BATCH: usize = 1_024;
 
-const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// [`QueueRecord`] as JSON.
 const QUEUES: TableDefinition<'_, QueueId, &[u8]> = TableDefinition::new("queues");
 /// By queue and number of the message, as JSON.
@@ -133,25 +132,13 @@ fn serve(file: &Path, database: &Database, calls: &Receiver<Pending>) {
 }
 
 fn prepare(database: &Database) -> Result<(), FileError> {
-    let write = || -> Result<u64, redb::Error> {
-        let transaction = database.begin_write()?;
-        let format = {
-            let mut about = transaction.open_table(ABOUT)?;
-            let found = about.get("format")?.map(|value| value.value());
-            about.insert("format", found.unwrap_or(FORMAT))?;
-            transaction.open_table(QUEUES)?;
-            transaction.open_table(CONTENTS)?;
-            transaction.open_table(DELIVERIES)?;
-            transaction.open_table(DEDUPLICATIONS)?;
-            found.unwrap_or(FORMAT)
-        };
-        transaction.commit()?;
-        Ok(format)
-    };
-    match write()? {
-        FORMAT => Ok(()),
-        other => Err(FileError::Format(OtherFormat::Tables(other))),
-    }
+    create_tables(database, |transaction| {
+        transaction.open_table(QUEUES)?;
+        transaction.open_table(CONTENTS)?;
+        transaction.open_table(DELIVERIES)?;
+        transaction.open_table(DEDUPLICATIONS)?;
+        Ok(())
+    })
 }
 
 fn read(database: &Database) -> Result<Stored, FileError> {

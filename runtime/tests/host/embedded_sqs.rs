@@ -1,48 +1,24 @@
 //! The same cases against the embedded queues and against `ElasticMQ`. Where that differs from what
 //! AWS documents, the case says so, and the embedded queues are as AWS documents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageSystemAttributeName as System;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
-    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
 };
 
-use crate::embedded_sqs_fixture::{Server, code, system};
-
-/// A test of each case for each server.
-macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
-        mod embedded {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Server::embedded().await).await;
-            })*
-        }
-        mod elasticmq {
-            $(#[tokio::test]
-            async fn $case() {
-                super::$case(super::Server::elasticmq().await).await;
-            })*
-        }
-    };
-}
+use crate::embedded_sqs_fixture::{Server, cases, system};
 
 cases!(
     queues_are_created_found_listed_and_deleted,
     attributes_travel_with_the_digests_of_the_service,
     a_receive_waits_for_messages_and_delays,
     a_hidden_message_returns_with_another_handle,
-    entries_of_a_batch_fail_alone,
-    a_batch_is_refused_as_a_whole,
-    a_group_is_delivered_in_order_and_blocked_in_flight,
-    a_deduplication_id_is_delivered_once,
     a_message_received_too_often_is_a_dead_letter,
-    invalid_calls_are_refused,
     attributes_of_a_queue_can_change,
 );
 
@@ -143,7 +119,7 @@ async fn attributes_travel_with_the_digests_of_the_service(server: Server) {
     let names: Vec<_> = message.message_attributes().unwrap().keys().collect();
     assert_eq!(names, ["kind"]);
     assert_eq!(message.md5_of_message_attributes(), Some(ONE_ATTRIBUTE));
-    assert!(message.attributes().is_none_or(|all| all.is_empty()));
+    assert!(message.attributes().is_none_or(HashMap::is_empty));
     let message = server.receive(&url).await.remove(0);
     let found = message.message_attributes().unwrap();
     assert_eq!(
@@ -225,128 +201,6 @@ async fn a_hidden_message_returns_with_another_handle(server: Server) {
     assert!(late.is_err(), "the message does not exist");
 }
 
-async fn entries_of_a_batch_fail_alone(server: Server) {
-    let url = server.queue("q", &[]).await;
-    let entry = |id: &str, body: &str, delay: i32| {
-        let entry = SendMessageBatchRequestEntry::builder().id(id);
-        entry
-            .message_body(body)
-            .delay_seconds(delay)
-            .build()
-            .unwrap()
-    };
-    let batch = server.client.send_message_batch().queue_url(&url);
-    let batch = batch
-        .entries(entry("good", "1", 0))
-        .entries(entry("bad", "2", 901));
-    let sent = batch.send().await;
-    if !server.is_embedded {
-        // ElasticMQ accepts any delay.
-        assert_eq!(sent.unwrap().successful().len(), 2);
-        return;
-    }
-    let sent = sent.unwrap();
-    let of =
-        |id: Option<&str>, code: Option<&str>| (id.unwrap().to_owned(), code.map(str::to_owned));
-    assert_eq!(sent.successful()[0].id(), "good");
-    let failed = &sent.failed()[0];
-    assert_eq!(
-        of(Some(failed.id()), Some(failed.code())),
-        of(Some("bad"), Some("InvalidParameterValue"))
-    );
-    assert!(failed.sender_fault());
-    let message = server.next(&url).await;
-    let entry = |id: &str, handle: &str| {
-        let entry = DeleteMessageBatchRequestEntry::builder().id(id);
-        entry.receipt_handle(handle).build().unwrap()
-    };
-    let batch = server.client.delete_message_batch().queue_url(&url);
-    let batch = batch.entries(entry("good", message.receipt_handle().unwrap()));
-    let deleted = batch
-        .entries(entry("bad", "no handle"))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(deleted.successful()[0].id(), "good");
-    assert_eq!(deleted.failed()[0].code(), "ReceiptHandleIsInvalid");
-}
-
-async fn a_batch_is_refused_as_a_whole(server: Server) {
-    let url = server.queue("q", &[]).await;
-    let send = async |ids: &[&str], size: usize| {
-        let entries = ids.iter().map(|id| {
-            let entry = SendMessageBatchRequestEntry::builder().id(*id);
-            entry.message_body("x".repeat(size)).build().unwrap()
-        });
-        let batch = server.client.send_message_batch().queue_url(&url);
-        let sent = batch.set_entries(Some(entries.collect())).send().await;
-        sent.unwrap_err().into_service_error()
-    };
-    let eleven = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
-    assert!(
-        send(&eleven, 1)
-            .await
-            .is_too_many_entries_in_batch_request()
-    );
-    if server.is_embedded {
-        // ElasticMQ accepts repeated ids, no entries, and ids of other characters.
-        assert!(send(&["a", "a"], 1).await.is_batch_entry_ids_not_distinct());
-        assert!(send(&[], 1).await.is_empty_batch_request());
-        assert!(send(&["a b"], 1).await.is_invalid_batch_entry_id());
-        assert!(send(&["a", "b"], 600_000).await.is_batch_request_too_long());
-    }
-    assert_eq!(server.bodies(&url).await, [""; 0], "nothing was accepted");
-}
-
-async fn a_group_is_delivered_in_order_and_blocked_in_flight(server: Server) {
-    let fifo = [(Name::FifoQueue, "true"), (Name::VisibilityTimeout, "30")];
-    let url = server.queue("q.fifo", &fifo).await;
-    for (group, body) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
-        server.send_to_group(&url, group, body).await;
-    }
-    let first = server.next(&url).await;
-    assert_eq!(first.body(), Some("1"));
-    assert_eq!(system(&first, &System::MessageGroupId), "a");
-    assert_eq!(server.bodies(&url).await, ["3"], "group a waits");
-    server.delete(&url, &first).await;
-    let rest = server.receive(&url).await;
-    let bodies: Vec<_> = rest.iter().filter_map(|one| one.body()).collect();
-    assert_eq!(bodies, ["2", "4"]);
-    let number = |at: usize| system(&rest[at], &System::SequenceNumber);
-    assert!(number(0) < number(1), "{} {}", number(0), number(1));
-    server.hide(&url, &rest[0], 0).await;
-    if server.is_embedded {
-        // ElasticMQ delivers 2 again while 4 is in flight.
-        assert_eq!(server.bodies(&url).await, [""; 0]);
-    }
-    server.hide(&url, &rest[1], 0).await;
-    let again = server.bodies(&url).await;
-    assert!(again == ["2", "4"], "{again:?}");
-}
-
-async fn a_deduplication_id_is_delivered_once(server: Server) {
-    let fifo = [
-        (Name::FifoQueue, "true"),
-        (Name::ContentBasedDeduplication, "true"),
-    ];
-    let url = server.queue("q.fifo", &fifo).await;
-    let by_content = async |body: &str| {
-        let send = server
-            .client
-            .send_message()
-            .queue_url(&url)
-            .message_body(body);
-        send.message_group_id("g").send().await.unwrap()
-    };
-    let first = by_content("same").await;
-    let second = by_content("same").await;
-    assert_eq!(first.message_id(), second.message_id());
-    assert_eq!(first.sequence_number(), second.sequence_number());
-    let id = server.send_to_group(&url, "g", "given").await;
-    assert_eq!(server.send_to_group(&url, "h", "given").await, id);
-    assert_eq!(server.bodies(&url).await, ["same", "given"]);
-}
-
 async fn a_message_received_too_often_is_a_dead_letter(server: Server) {
     let dead = server.queue("dead", &[]).await;
     let get = server.client.get_queue_attributes().queue_url(&dead);
@@ -378,56 +232,6 @@ async fn a_message_received_too_often_is_a_dead_letter(server: Server) {
         // ElasticMQ has no such action.
         assert_eq!(sources.send().await.unwrap().queue_urls(), [url.as_str()]);
     }
-}
-
-async fn invalid_calls_are_refused(server: Server) {
-    let url = server.queue("q", &[]).await;
-    let client = &server.client;
-    let of = |body: &str| client.send_message().queue_url(&url).message_body(body);
-    // ElasticMQ has names of its own, and a limit of 256 KiB.
-    let own = |embedded: &'static str, elasticmq: &'static str| {
-        if server.is_embedded {
-            embedded
-        } else {
-            elasticmq
-        }
-    };
-    let size = if server.is_embedded {
-        1_048_577
-    } else {
-        262_145
-    };
-    let long = code(of(&"x".repeat(size)).send().await);
-    assert_eq!(
-        long,
-        own("InvalidParameterValueException", "MessageTooLong")
-    );
-    let control = code(of("\u{1}").send().await);
-    assert_eq!(
-        control,
-        own("InvalidMessageContents", "InvalidMessageContents")
-    );
-    let receive = client.receive_message().queue_url(&url);
-    let many = code(receive.max_number_of_messages(11).send().await);
-    assert_eq!(
-        many,
-        own("InvalidParameterValueException", "ReadCountOutOfRange")
-    );
-    let handle = client
-        .delete_message()
-        .queue_url(&url)
-        .receipt_handle("no handle");
-    let handle = handle.send().await;
-    if server.is_embedded {
-        let refused = handle.unwrap_err().into_service_error();
-        assert!(refused.is_receipt_handle_is_invalid());
-        let get = client.get_queue_attributes().queue_url(&url);
-        let unknown = get.attribute_names("Colour".into()).send().await;
-        let unknown = unknown.unwrap_err().into_service_error();
-        assert!(unknown.is_invalid_attribute_name());
-    }
-    let name = client.create_queue().queue_name("a b").send().await;
-    assert!(name.is_err());
 }
 
 async fn attributes_of_a_queue_can_change(server: Server) {

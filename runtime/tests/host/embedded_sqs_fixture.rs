@@ -13,6 +13,25 @@ use usher::supervision::ComponentRegistry;
 use crate::kafka_fixture::random;
 use crate::sqs_fixture::endpoint;
 
+/// A test of each case for each server.
+macro_rules! cases {
+    ($($case:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(crate::embedded_sqs_fixture::Server::embedded().await).await;
+            })*
+        }
+        mod elasticmq {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(crate::embedded_sqs_fixture::Server::elasticmq().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use cases;
+
 /// Seconds that a receive waits for a message that must come.
 const WAIT: i32 = 15;
 

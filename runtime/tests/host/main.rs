@@ -13,6 +13,7 @@ mod doctor;
 mod embedded_queues;
 mod embedded_sqs;
 mod embedded_sqs_fixture;
+mod embedded_sqs_rules;
 mod endings;
 mod examples;
 mod examples_fixture;

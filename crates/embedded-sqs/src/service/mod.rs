@@ -190,7 +190,7 @@ fn check_entries<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), 
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if id.is_empty() || id.len() > MAX_NAME || !id.bytes().all(valid) {
             let message = "A batch entry id can only contain alphanumeric characters, hyphens and \
-                underscores. It can be at most 80 letters long.";
+                underscores. It can be at most 80 characters long.";
             return Err(ApiError::new(ErrorKind::InvalidBatchEntryId, message));
         }
         if !seen.insert(id) {

@@ -153,7 +153,7 @@ fn trace(message: &OutgoingMessage) -> Result<Option<&str>, ApiError> {
             format!("Message system attribute name '{other}' is invalid. The only one is {TRACE}.");
         return Err(ApiError::new(ErrorKind::InvalidParameterValue, message));
     }
-    let text = |attribute: &'_ Attribute| attribute.data_type == "String";
+    let text = |attribute: &Attribute| attribute.data_type == "String";
     match system.get(TRACE) {
         None => Ok(None),
         Some(attribute) if text(attribute) && attribute.string_value.is_some() => {

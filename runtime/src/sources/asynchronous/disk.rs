@@ -27,7 +27,7 @@ pub(super) const FILE: &str = "events.redb";
 const LOCK: &str = "events.lock";
 
 /// Format of the tables. A file of another format is refused.
-pub(crate) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// [`AcceptedEvent`] as JSON.
@@ -183,17 +183,28 @@ fn identity(file: &Path) -> io::Result<(u64, u64)> {
 }
 
 fn prepare(database: &Database) -> Result<(), FileError> {
+    create_tables(database, |transaction| {
+        transaction.open_table(ENTRIES)?;
+        transaction.open_table(PAYLOADS)?;
+        transaction.open_table(ANSWERS)?;
+        Ok(())
+    })
+}
+
+/// Creates the tables of a new file, and refuses one of another format.
+pub(crate) fn create_tables(
+    database: &Database,
+    create: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), FileError> {
     let write = || -> Result<u64, redb::Error> {
         let transaction = database.begin_write()?;
         let format = {
             let mut about = transaction.open_table(ABOUT)?;
             let found = about.get("format")?.map(|value| value.value());
             about.insert("format", found.unwrap_or(FORMAT))?;
-            transaction.open_table(ENTRIES)?;
-            transaction.open_table(PAYLOADS)?;
-            transaction.open_table(ANSWERS)?;
             found.unwrap_or(FORMAT)
         };
+        create(&transaction)?;
         transaction.commit()?;
         Ok(format)
     };

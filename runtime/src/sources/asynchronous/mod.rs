@@ -26,7 +26,7 @@ mod store;
 #[cfg(test)]
 mod store_tests;
 
-pub(crate) use disk::{FORMAT, catch_panic, open_file};
+pub(crate) use disk::{catch_panic, create_tables, open_file};
 pub use driver::AsyncDriver;
 pub use error::{EventStoreError, FileError, OpenError, OtherFormat};
 pub use kind::{AsyncEventSource, AsyncSourceKind};
