@@ -31,11 +31,11 @@ async fn queues_are_created_found_listed_and_deleted(server: Server) {
     );
     let other = client.create_queue().queue_name(server.name("q"));
     let other = other.attributes(Name::VisibilityTimeout, "8").send().await;
+    let other = other.unwrap_err().into_service_error();
+    // ElasticMQ refuses it with a code of its own.
     assert!(
-        other
-            .unwrap_err()
-            .into_service_error()
-            .is_queue_name_exists()
+        other.is_queue_name_exists() || !server.is_embedded,
+        "{other:?}"
     );
     let found = client.get_queue_url().queue_name(server.name("q")).send();
     assert_eq!(found.await.unwrap().queue_url.unwrap(), url);
@@ -54,7 +54,7 @@ async fn queues_are_created_found_listed_and_deleted(server: Server) {
         .send();
     assert_eq!(all.await.unwrap().queue_urls().len(), 3);
     if server.is_embedded {
-        // ElasticMQ ignores MaxResults.
+        // Pages are not compared with ElasticMQ.
         let pages = client.list_queues().queue_name_prefix(&server.prefix);
         let mut pages = pages.max_results(2).into_paginator().send();
         let mut sizes = Vec::new();
@@ -105,11 +105,16 @@ async fn attributes_travel_with_the_digests_of_the_service(server: Server) {
             "fee40dc24d0ad6a90c608052aa4e9e66",
         ),
         (sent.md5_of_message_attributes(), ATTRIBUTES),
-        (sent.md5_of_message_system_attributes(), SYSTEM),
     ];
     for (found, expected) in digests {
         assert_eq!(found, Some(expected));
     }
+    if !server.is_embedded {
+        // ElasticMQ returns no digest of system attributes.
+        assert_eq!(sent.md5_of_message_system_attributes(), None);
+        return;
+    }
+    assert_eq!(sent.md5_of_message_system_attributes(), Some(SYSTEM));
     let receive = server.client.receive_message().queue_url(&url);
     let receive = receive
         .visibility_timeout(0)
@@ -188,6 +193,10 @@ async fn a_hidden_message_returns_with_another_handle(server: Server) {
     let third = server.next(&url).await;
     assert_eq!(system(&third, &System::ApproximateReceiveCount), "3");
     server.delete(&url, &third).await;
+    if !server.is_embedded {
+        // ElasticMQ refuses the handle of a deleted message.
+        return;
+    }
     server.delete(&url, &third).await;
     assert_eq!(
         server
@@ -229,7 +238,7 @@ async fn a_message_received_too_often_is_a_dead_letter(server: Server) {
         .list_dead_letter_source_queues()
         .queue_url(&dead);
     if server.is_embedded {
-        // ElasticMQ has no such action.
+        // Not compared with ElasticMQ.
         assert_eq!(sources.send().await.unwrap().queue_urls(), [url.as_str()]);
     }
 }
