@@ -10,6 +10,7 @@
 //!   every source of events exchanges with it.
 //! - [`sources`] are the sources of events: Kafka, SQS, schedules, asynchronous events; their pure
 //!   state machines stand in the crate `event-sources`. [`http`] and [`invoke_api`] serve requests.
+//! - [`embedded_queues`] serves the queues of an application that has no SQS endpoint.
 //! - [`listener`] serves HTTP on every port; [`client`] calls a running host.
 //! - [`control`] is the control port: live page, status, metrics, health and changes.
 //!   [`observation`] counts what happens, [`tuning`] changes settings of a running host, [`faults`]
@@ -32,6 +33,7 @@ pub mod control;
 mod descriptors;
 mod destinations;
 pub mod doctor;
+pub mod embedded_queues;
 pub mod faults;
 mod host_file;
 pub mod http;

@@ -97,7 +97,8 @@ pub(super) struct ApplicationArguments {
     /// `AWS_DEFAULT_REGION`, samconfig.toml's, usher.toml's, else us-east-1]
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
-    /// URL of SQS, also for the AWS SDK in the functions [default: usher.toml's [endpoints] sqs]
+    /// URL of SQS, also for the AWS SDK in the functions [default: usher.toml's [endpoints] sqs,
+    /// else `AWS_ENDPOINT_URL_SQS`, else queues that the host serves itself]
     #[arg(long, value_name = "URL")]
     pub(super) sqs_endpoint: Option<String>,
     /// URL of the Redis whose streams have dead letters [default: usher.toml's [endpoints] redis]
@@ -329,6 +330,9 @@ impl ApplicationArguments {
             env_vars: self.env_vars.clone(),
             allow_remote: self.allow_remote.clone(),
             sqs_endpoint: self.sqs_endpoint.clone(),
+            sqs_variable: std::env::var(project::SQS_VARIABLE)
+                .ok()
+                .filter(|url| !url.is_empty()),
             redis_endpoint: self.redis_endpoint.clone(),
             region: region(self.region.as_deref()),
             ..project::Arguments::default()

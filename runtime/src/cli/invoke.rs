@@ -1,6 +1,7 @@
 //! `usher invoke`: sends one event to one function.
 
 use std::io::{BufWriter, Read as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,9 +14,13 @@ use super::error::CommandError;
 use super::prepare;
 use super::running_host;
 use crate::client::{InvokeAnswer, InvokeClient, InvokeReply};
+use crate::embedded_queues::{self, EmbeddedServer};
 use crate::instances::{LogStyle, Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api;
+use crate::listener::Listener;
+use crate::sources::sqs::{self, Sqs};
+use crate::supervision::ComponentRegistry;
 use crate::terminal;
 use sam_template::document::nearest;
 use sam_template::model::qualified::function_name;
@@ -63,6 +68,8 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
 
     let outcome = runtime
         .block_on(async move {
+            let state = arguments.state.folder(&arguments.source.template);
+            let _queues = serve_queues(&application, &state).await?;
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
                 answered = pool.invoke(Request { qualifier, ..Request::new(function.id, event) }, true) => {
@@ -81,6 +88,30 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
         Outcome::Answer(body) => print(arguments, &body, false),
         Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &error.body, true),
     }
+}
+
+/// Serves the embedded queues while one function runs without a host. A running host that has their
+/// address serves them itself.
+async fn serve_queues(
+    app: &Application,
+    state: &Path,
+) -> Result<Option<EmbeddedServer>, CommandError> {
+    let Some(queues) = app.embedded_queues else {
+        return Ok(None);
+    };
+    let Ok(listener) = Listener::bind(embedded_queues::endpoint(&queues)).await else {
+        tracing::info!("another process has {}, the queues' address", queues.url());
+        return Ok(None);
+    };
+    let registry = ComponentRegistry::default();
+    let server = EmbeddedServer::start(app, &queues, listener, state, &registry)
+        .map_err(|error| CommandError::configuration(error.to_string()))?;
+    tracing::info!("{}", server.describe(&queues));
+    if let Some(sqs) = Sqs::of(app) {
+        let made = sqs::ensure(&sqs, &app.queues).await;
+        made.map_err(|error| CommandError::failure(error.to_string()))?;
+    }
+    Ok(Some(server))
 }
 
 /// The function with its version or alias.

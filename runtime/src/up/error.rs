@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::embedded_queues::QueueFileError;
 use crate::listener::BindError;
 use crate::sources::SourceError;
 
@@ -15,6 +16,9 @@ pub enum StartError {
     /// A port cannot be opened.
     #[error(transparent)]
     Port(#[from] BindError),
+    /// The messages of embedded queues cannot be kept on disk.
+    #[error(transparent)]
+    Queues(#[from] QueueFileError),
     /// A source cannot be opened.
     #[error(transparent)]
     Source(#[from] SourceError),

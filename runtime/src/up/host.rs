@@ -9,6 +9,7 @@ use super::options::HostOptions;
 use super::ports::Ports;
 use super::{invoke_api, settings};
 use crate::control::Tuner;
+use crate::embedded_queues::EmbeddedServer;
 use crate::host_file::HostFileGuard;
 use crate::instances::Pool;
 use crate::invoke_api::InvokeApi;
@@ -27,6 +28,8 @@ pub(super) struct Host {
     pub(super) sources: Sources,
     pub(super) invoke_api: InvokeApi,
     pub(super) tuner: Arc<Tuner>,
+    /// Answers until the host is dropped, after everything that calls it.
+    _queues: Option<EmbeddedServer>,
     /// Removes the host file when it is dropped.
     _host_file: HostFileGuard,
 }
@@ -47,6 +50,7 @@ impl Host {
         let host_file = invoke_api::host_file(&app, &options, address);
         invoke_api::set_endpoint(&mut app, address);
         let state = options.state.path();
+        let queues = serve_queues(&app, &ports, &options)?;
         let concurrency = options.pool.default_concurrency;
         let events = sources::open_events(&app, state, concurrency, options.aws_timing)?;
         let queue = events.queue();
@@ -83,6 +87,7 @@ impl Host {
             pool,
             sources,
             tuner: Arc::new(tuner),
+            _queues: queues,
             _host_file: written,
         })
     }
@@ -114,6 +119,21 @@ impl Host {
             );
         }
     }
+}
+
+/// Serves the embedded queues: before the sources are opened, which create the template's queues.
+fn serve_queues(
+    app: &Application,
+    ports: &Ports,
+    options: &HostOptions,
+) -> Result<Option<EmbeddedServer>, StartError> {
+    let Some((queues, listener)) = app.embedded_queues.zip(ports.queues.clone()) else {
+        return Ok(None);
+    };
+    let registry = &options.pool.parts;
+    let server = EmbeddedServer::start(app, &queues, listener, options.state.path(), registry)?;
+    tracing::info!("{}", server.describe(&queues));
+    Ok(Some(server))
 }
 
 fn initial_settings(app: &Application, options: &HostOptions) -> TunableSettings {

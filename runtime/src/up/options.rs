@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::control::LogSwitch;
+use crate::embedded_queues;
 use crate::http::KeyStore;
 use crate::instances::PoolOptions;
 use crate::invoke_api::InvokeToken;
@@ -60,8 +61,8 @@ impl HostOptions {
     }
 }
 
-/// Where a host of this application listens: each API in the application's order, then the control
-/// port. `http` is by logical id; an API without an address gets any free port of loopback.
+/// Where a host of this application listens: its embedded queues, each API in the application's
+/// order, then the control port. `http` is by logical id; an API without an address gets any free port of loopback.
 pub fn endpoints(
     app: &Application,
     http: &BTreeMap<String, SocketAddr>,
@@ -75,10 +76,14 @@ pub fn endpoints(
             ..any
         }
     });
-    apis.chain(control.map(|address| Endpoint {
-        address,
-        purpose: "status",
-        setting: "control",
-    }))
-    .collect()
+    let queues = app.embedded_queues.as_ref().map(embedded_queues::endpoint);
+    let queues = queues.into_iter();
+    queues
+        .chain(apis)
+        .chain(control.map(|address| Endpoint {
+            address,
+            purpose: "status",
+            setting: "control",
+        }))
+        .collect()
 }

@@ -11,6 +11,8 @@ use sam_template::model::Application;
 #[derive(Debug)]
 pub(super) struct Ports {
     pub(super) invoke_api: Listener,
+    /// Of the embedded queues.
+    pub(super) queues: Option<Listener>,
     /// In the application's order.
     pub(super) apis: Vec<Listener>,
     pub(super) control: Option<Listener>,
@@ -30,9 +32,11 @@ impl Ports {
             apis.push(listener.with_budget(capacity.public.clone()));
         }
         let control = options.control.and_then(|_| apis.pop());
+        let queues = app.embedded_queues.map(|_| apis.remove(0));
         let invoke_api = bind_invoke_api(options.invoke).await?;
         Ok(Self {
             invoke_api: invoke_api.with_budget(capacity.public.clone()),
+            queues,
             apis,
             control: control.map(|listener| listener.with_budget(capacity.control.clone())),
         })

@@ -25,6 +25,13 @@ pub(crate) struct Example {
 impl Example {
     /// Starts `usher up` in the example's folder, which builds it, and waits for the status.
     pub(crate) async fn up(name: &str, parameters: &[String], more: &[&str]) -> Self {
+        let endpoint = endpoint();
+        let more = [&["--sqs-endpoint", endpoint.as_str()], more].concat();
+        Self::start(name, parameters, &more).await
+    }
+
+    /// As [`Self::up`], without an SQS server.
+    pub(crate) async fn start(name: &str, parameters: &[String], more: &[&str]) -> Self {
         let control = free_address();
         let http = free_address();
         let mut host = Command::new(env!("CARGO_BIN_EXE_usher"))
@@ -34,14 +41,13 @@ impl Example {
                 &control.to_string(),
                 "--http",
                 &http.to_string(),
-                "--sqs-endpoint",
-                &endpoint(),
             ])
             .args(more)
             .arg("--parameter-overrides")
             .args(parameters)
             .current_dir(folder(name))
             .env_remove("RUST_LOG")
+            .env_remove("AWS_ENDPOINT_URL_SQS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -4,6 +4,7 @@
 
 pub mod asynchronous;
 pub mod declared;
+pub mod embedded;
 pub mod http;
 pub mod keys;
 pub mod location;
@@ -25,6 +26,7 @@ use event_sources::filter::Filters;
 
 pub use asynchronous::{EventInvokeConfig, EventTarget};
 pub use declared::DeclaredSource;
+pub use embedded::EmbeddedQueues;
 pub use http::{
     Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling,
 };
@@ -55,6 +57,8 @@ pub struct Application {
     pub queues: Vec<Queue>,
     /// URL of SQS without a trailing slash. Set whenever there are queues or SQS mappings.
     pub sqs_endpoint: Option<String>,
+    /// The host serves that endpoint itself, since none is configured.
+    pub embedded_queues: Option<EmbeddedQueues>,
     /// The Redis whose streams are sources or have dead letters.
     pub redis_endpoint: Option<RedisEndpoint>,
     /// Asynchronous invocation by function's logical id; other functions have the defaults.

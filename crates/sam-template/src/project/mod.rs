@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Node, Problems, listed, parse_toml};
 use crate::model::location::{is_account, is_region};
-use crate::model::{Application, DeclaredSource, Diagnostic, KeySource, Location};
+use crate::model::{Application, DeclaredSource, Diagnostic, EmbeddedQueues, KeySource, Location};
 
 use error::LocationError;
 
@@ -44,6 +44,9 @@ pub const SETTINGS: &str = "usher.toml";
 /// Default address of the first API; each further API takes the next port.
 pub const DEFAULT_HTTP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
+
+/// Variable from which every AWS SDK takes the URL of SQS; without it, the SDK calls AWS.
+pub const SQS_VARIABLE: &str = "AWS_ENDPOINT_URL_SQS";
 
 /// Every setting outside the template, merged and checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +79,8 @@ pub struct Project {
     pub secrets: BTreeMap<String, SecretCopy>,
     /// `[endpoints] sqs`: URL of SQS.
     pub sqs: Option<SourcedValue>,
+    /// `[embedded-queues]`: how the host serves queues if no URL of SQS is given.
+    pub embedded_queues: EmbeddedQueues,
     /// `[endpoints] redis`: URL of the Redis whose streams have dead letters.
     pub redis: Option<SourcedValue>,
     /// `[endpoints] redis-ca`: CA certificates (PEM) of that Redis, to trust beside those built in.
@@ -123,6 +128,8 @@ pub struct Arguments {
     pub http: Option<SocketAddr>,
     /// `--sqs-endpoint URL`.
     pub sqs_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_SQS` of this process, if neither usher.toml nor `--sqs-endpoint` has a URL.
+    pub sqs_variable: Option<String>,
     /// `--redis-endpoint URL`.
     pub redis_endpoint: Option<String>,
     /// `--region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`.
@@ -197,7 +204,9 @@ impl Project {
                 source: option.to_owned(),
             })
         };
-        project.sqs = option(&arguments.sqs_endpoint, "--sqs-endpoint").or(project.sqs);
+        project.sqs = option(&arguments.sqs_endpoint, "--sqs-endpoint")
+            .or(project.sqs)
+            .or_else(|| option(&arguments.sqs_variable, SQS_VARIABLE));
         project.redis = option(&arguments.redis_endpoint, "--redis-endpoint").or(project.redis);
         project.region = arguments.region.clone().or(project.region);
         let region = |value: &str, _: &BTreeSet<String>| {
@@ -219,6 +228,12 @@ impl Project {
             problems: wrong,
             readable,
         }
+    }
+
+    /// URL of SQS: configured, or that of the embedded queues.
+    pub fn sqs_url(&self) -> String {
+        let given = self.sqs.as_ref().map(|given| given.value.clone());
+        given.unwrap_or_else(|| self.embedded_queues.url())
     }
 
     /// Region and account, configured or by default.

@@ -1,5 +1,6 @@
 //! Reads `usher.toml`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{
@@ -10,7 +11,8 @@ use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
 const KNOWN: &str = "control settings stack region account profile concurrency http jwks \
-    parameters kafka endpoints resolve secrets schedules functions sources allow_remote";
+    parameters kafka endpoints embedded-queues resolve secrets schedules functions sources \
+    allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
@@ -80,6 +82,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
                 .ok()
         });
     }
+    embedded_queues(&reader, project);
     schedules(&reader, project);
     project.sources = declared_sources::read(&reader);
     project.functions = functions::read(&reader);
@@ -95,6 +98,30 @@ fn parameter(value: &Node, folder: &Path) -> Option<String> {
     let path = value.single().filter(|only| only.key == "path")?;
     let path = std::path::absolute(folder.join(path.value.text()?)).ok()?;
     path.to_str().map(str::to_owned)
+}
+
+/// `[embedded-queues]`.
+fn embedded_queues(reader: &Reader<'_>, project: &mut Project) {
+    let Some(queues) = reader.child("embedded-queues") else {
+        return;
+    };
+    queues.only("address storage");
+    if let Some(text) = queues.text("address") {
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() && address.port() != 0 => {
+                project.embedded_queues.address = address;
+            }
+            _ => {
+                let message = format!(
+                    "[embedded-queues] address: '{text}' is not a port of this machine's loopback \
+                     address. Write \"127.0.0.1:18324\"."
+                );
+                reader.problems.error(queues.line("address"), message);
+            }
+        }
+    }
+    let storage = queues.choice("storage", &["memory", "disk"]);
+    project.embedded_queues.on_disk = storage == Some("disk");
 }
 
 /// `control = "address"`.

@@ -4,14 +4,11 @@
 use super::reserved;
 use super::scope::Scope;
 use crate::document::hint;
-use crate::model::Application;
-use crate::project::remote_hosts;
+use crate::model::{Application, Function};
+use crate::project::{SQS_VARIABLE, remote_hosts};
 
 /// Section of an `--env-vars` file that applies to every function.
 const FOR_ALL: &str = "Parameters";
-
-/// Variable from which every AWS SDK takes the URL of SQS; without it, the SDK calls AWS.
-const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 
 /// Applies the overrides to variables that functions declare, then warns of remote hosts among the
 /// values.
@@ -68,8 +65,13 @@ pub(super) fn apply(scope: &Scope<'_>, application: &mut Application) {
             }
         }
         if let Some(given) = &project.sqs {
-            let variable = function.environment.entry(SQS.to_owned());
-            variable.or_insert_with(|| given.value.clone());
+            set_sqs(function, &given.value);
         }
     }
+}
+
+/// Sets the URL of SQS, unless the function has one of its own.
+pub(super) fn set_sqs(function: &mut Function, url: &str) {
+    let variable = function.environment.entry(SQS_VARIABLE.to_owned());
+    variable.or_insert_with(|| url.to_owned());
 }

@@ -174,7 +174,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &Problems) -> Opt
     apis::check_throttling(&scope, &application);
     unapplied::check(&scope);
     kafka::checks::check(&scope, &mut application);
-    sqs::checks::check(&scope, &application);
+    sqs::checks::check(&scope, &mut application);
     shapes::check(&scope);
     schedules::apply_overrides(&scope, &mut application);
     for api in &mut application.apis {

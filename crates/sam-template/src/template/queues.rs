@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::environment;
 use super::resources::Resource;
 use super::scope::Scope;
 use crate::document::{Reader, is_name};
@@ -60,17 +61,18 @@ pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
     }
 }
 
-/// Reports an application that needs SQS without an endpoint: it would call AWS.
-pub(super) fn check_endpoint(application: &Application, line: Option<usize>, scope: &Scope<'_>) {
-    if application.sqs_endpoint.is_some() {
+/// Selects the embedded queues for an application that needs SQS and has no endpoint: it would call
+/// AWS. `mapped`: a mapping reads a queue, or fails to one.
+pub(super) fn choose_endpoint(application: &mut Application, mapped: bool, scope: &Scope<'_>) {
+    let needed = mapped || !application.queues.is_empty();
+    if application.sqs_endpoint.is_some() || !needed {
         return;
     }
-    let queue = scope.of_kind(KIND).map(|r| r.line).next();
-    if let Some(line) = queue.into_iter().chain(line).min() {
-        let message = "the template uses SQS, and no local endpoint is configured; the functions \
-            would call AWS. Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" \
-            (ElasticMQ, say), or --sqs-endpoint URL.";
-        scope.problems.error(line, message);
+    let embedded = scope.project.embedded_queues;
+    application.sqs_endpoint = Some(embedded.url());
+    application.embedded_queues = Some(embedded);
+    for function in application.functions.values_mut() {
+        environment::set_sqs(function, &embedded.url());
     }
 }
 

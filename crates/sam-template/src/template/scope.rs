@@ -245,10 +245,9 @@ impl<'t> Scope<'t> {
         true
     }
 
-    /// URL of a queue. Without an endpoint a template that uses queues is refused.
+    /// URL of a queue.
     fn queue_url(&self, id: &str) -> String {
-        let endpoint = self.project.sqs.as_ref().map(|given| given.value.as_str());
-        let endpoint = endpoint.unwrap_or_default();
+        let endpoint = self.project.sqs_url();
         format!("{endpoint}/{}/{}", self.location.account, self.name_of(id))
     }
 

@@ -31,8 +31,6 @@ fn mistakes_in_queues_are_reported() {
             9,
             "Put the reference into Fn::If of No",
         ),
-        (read("", ""), "", 10, "[endpoints] sqs = "),
-        (queues("", ""), "", 10, "the functions would call AWS"),
         (
             read("", "").replace("!GetAtt Q.Arn", "!Ref Q"),
             ENDPOINT,

@@ -160,6 +160,37 @@ fn queue_mappings_are_read_in_both_forms() {
 }
 
 #[test]
+fn queues_without_an_endpoint_are_embedded() {
+    let text = function("Environment: {Variables: {URL: !Ref Q}}")
+        + "  Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: q}}\n";
+    for (settings, url, on_disk) in [
+        ("", "http://127.0.0.1:18324", false),
+        (
+            "[embedded-queues]\naddress = '127.0.0.1:7'\nstorage = 'disk'\n",
+            "http://127.0.0.1:7",
+            true,
+        ),
+    ] {
+        let app = good(&text, settings);
+        let embedded = app.embedded_queues.unwrap();
+        assert_eq!(
+            (embedded.url(), embedded.on_disk),
+            (url.to_owned(), on_disk)
+        );
+        assert_eq!(app.sqs_endpoint.as_deref(), Some(url));
+        let environment = &app.functions["Worker"].environment;
+        assert_eq!(environment["AWS_ENDPOINT_URL_SQS"], url);
+        assert!(
+            environment["URL"].starts_with(url),
+            "{}",
+            environment["URL"]
+        );
+    }
+    assert_eq!(good(&text, ENDPOINT).embedded_queues, None);
+    assert_eq!(good(&function("Timeout: 3"), "").embedded_queues, None);
+}
+
+#[test]
 fn a_functions_own_sqs_endpoint_is_kept() {
     let text = function("Environment: {Variables: {AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:7'}}");
     assert_eq!(

@@ -41,7 +41,7 @@ const ANSWERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("answers")
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens a file; `true`: creates it if it is absent. Tests inject faults here.
-pub(super) type OpenDatabase = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
+pub(crate) type OpenDatabase = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
 
 /// The open file.
 pub(super) struct Disk {
@@ -157,13 +157,13 @@ impl Disk {
 }
 
 /// Runs an operation and turns a panic of the database about a damaged file into an error.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err(FileError::Damaged("reading it caused a panic".into())))
 }
 
 /// Opens the file without faults.
-pub(super) fn open_file() -> OpenDatabase {
+pub(crate) fn open_file() -> OpenDatabase {
     Box::new(|file, make| {
         let options = OpenOptions::new()
             .read(true)
@@ -183,17 +183,28 @@ fn identity(file: &Path) -> io::Result<(u64, u64)> {
 }
 
 fn prepare(database: &Database) -> Result<(), FileError> {
+    create_tables(database, |transaction| {
+        transaction.open_table(ENTRIES)?;
+        transaction.open_table(PAYLOADS)?;
+        transaction.open_table(ANSWERS)?;
+        Ok(())
+    })
+}
+
+/// Creates the tables of a new file, and refuses one of another format.
+pub(crate) fn create_tables(
+    database: &Database,
+    create: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), FileError> {
     let write = || -> Result<u64, redb::Error> {
         let transaction = database.begin_write()?;
         let format = {
             let mut about = transaction.open_table(ABOUT)?;
             let found = about.get("format")?.map(|value| value.value());
             about.insert("format", found.unwrap_or(FORMAT))?;
-            transaction.open_table(ENTRIES)?;
-            transaction.open_table(PAYLOADS)?;
-            transaction.open_table(ANSWERS)?;
             found.unwrap_or(FORMAT)
         };
+        create(&transaction)?;
         transaction.commit()?;
         Ok(format)
     };

@@ -26,6 +26,7 @@ mod store;
 #[cfg(test)]
 mod store_tests;
 
+pub(crate) use disk::{catch_panic, create_tables, open_file};
 pub use driver::AsyncDriver;
 pub use error::{EventStoreError, FileError, OpenError, OtherFormat};
 pub use kind::{AsyncEventSource, AsyncSourceKind};

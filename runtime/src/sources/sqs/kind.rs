@@ -50,6 +50,10 @@ impl SourceKind for SqsSourceKind {
             let Some(sqs) = Sqs::of(app).filter(|_| app.uses_sqs()) else {
                 return Vec::new();
             };
+            if app.embedded_queues.is_some() {
+                let problems = queues::undeclared(app).into_iter();
+                return problems.map(Finding::fail).collect();
+            }
             let problems = match sqs.probe().await {
                 Ok(()) => queues::missing(&sqs, app).await,
                 Err(problem) => vec![problem.to_string()],
@@ -68,8 +72,11 @@ impl SourceKind for SqsSourceKind {
     }
 
     fn server(&self, app: &Application) -> Option<String> {
-        let endpoint = app.sqs_endpoint.as_ref();
-        endpoint.map(|endpoint| format!("SQS at {endpoint}"))
+        let endpoint = app.sqs_endpoint.as_ref()?;
+        Some(match app.embedded_queues {
+            Some(_) => format!("SQS embedded in the host, at {endpoint}"),
+            None => format!("SQS at {endpoint}"),
+        })
     }
 
     fn describe(&self, app: &Application, out: &mut String) {

@@ -69,9 +69,8 @@ pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Queues that the application expects and that exist neither in the template nor at the endpoint,
-/// each with its remedy.
-pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
+/// Queues that the application expects and the template does not declare, each with its role.
+fn expected(app: &Application) -> BTreeMap<&str, String> {
     let mut expected: BTreeMap<&str, String> = BTreeMap::new();
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
@@ -100,8 +99,28 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
             .or_insert_with(|| format!("the source of {}", mapping.id));
     }
     expected.retain(|name, _| !app.queues.iter().any(|queue| queue.name == *name));
+    expected
+}
+
+/// Queues that the application expects and that embedded queues lack, which are those of the
+/// template; each with its remedy.
+pub(super) fn undeclared(app: &Application) -> Vec<String> {
+    let expected = expected(app).into_iter();
+    expected
+        .map(|(name, role)| {
+            format!(
+                "the template declares no queue {name}: {role}. Declare it as AWS::SQS::Queue, or \
+                 name an SQS server that has it in usher.toml under [endpoints]"
+            )
+        })
+        .collect()
+}
+
+/// Queues that the application expects and that exist neither in the template nor at the endpoint,
+/// each with its remedy.
+pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     let mut problems = Vec::new();
-    for (name, role) in expected {
+    for (name, role) in expected(app) {
         match sqs.exists(name).await {
             Ok(true) => {}
             Ok(false) => problems.push(format!(

@@ -13,17 +13,14 @@ const MAX_RECEIVE: u32 = 10;
 /// Visibility timeout that the service recommends, in multiples of the function's timeout.
 const TIMES_TIMEOUT: u32 = 6;
 
-/// Reports invalid combinations, and warns of inefficient ones.
-pub(in crate::template) fn check(scope: &Scope<'_>, application: &Application) {
-    let sources = application.sqs.iter().map(|mapping| &mapping.id);
-    let letters = application
+/// Chooses the endpoint, reports invalid combinations, and warns of inefficient ones.
+pub(in crate::template) fn check(scope: &Scope<'_>, application: &mut Application) {
+    let fails_to_queue = application
         .kafka
         .iter()
-        .filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
-    let letters = letters.map(|mapping| &mapping.id);
-    let lines = sources.chain(letters).map(|id| scope.mapping_line(id, ""));
-    let first = lines.min();
-    queues::check_endpoint(application, first, scope);
+        .any(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
+    let mapped = fails_to_queue || !application.sqs.is_empty();
+    queues::choose_endpoint(application, mapped, scope);
     for (at, mapping) in application.sqs.iter().enumerate() {
         batch(mapping, scope);
         twins(mapping, &application.sqs[..at], scope);
