@@ -1,5 +1,6 @@
 //! The commands and their arguments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +9,7 @@ use super::operations::{
     BridgeArguments, DoctorArguments, HostArguments, OffsetsCommand, ParkedCommand, PauseArguments,
     SetArguments,
 };
+use crate::build;
 use crate::faults::FaultPlan;
 use sam_template::project;
 
@@ -265,6 +267,7 @@ impl ApplicationArguments {
         let given = project::Arguments {
             allow_remote: Vec::new(),
             redis_endpoint: None,
+            languages: BTreeSet::new(),
             ..self.arguments()
         };
         given
@@ -285,6 +288,7 @@ impl ApplicationArguments {
             sqs_endpoint: self.sqs_endpoint.clone(),
             redis_endpoint: self.redis_endpoint.clone(),
             region: region(self.region.as_deref()),
+            languages: build::languages(),
             ..project::Arguments::default()
         }
     }
