@@ -10,7 +10,9 @@ use super::settings::print;
 use super::shown;
 use crate::sources::KINDS;
 use crate::terminal;
-use sam_template::model::{Application, Code, Function, LogFormat, Logging, Script, ScriptSource, Tool};
+use sam_template::model::{
+    Application, Code, Function, LogFormat, Logging, Script, ScriptSource, Tool,
+};
 use sam_template::project::Project;
 use sam_template::redaction;
 

@@ -19,12 +19,12 @@ const LEAST_PYTHON: u32 = 10;
 /// Lambda's Python runtimes contain this package; functions rely on it.
 const BOTO3: &str = "1.44.8";
 
-/// Client for Node.js 22 and newer, and the last one for older versions.
+/// Client for Node.js. It states 22 as its least version, and runs with 18 and 20: earlier clients
+/// need more tools to be compiled.
 const LAMBDA_RIC: &str = "4.0.2";
-const EARLIER_LAMBDA_RIC: &str = "3.3.0";
 
-/// The least major version of [`LAMBDA_RIC`].
-const LEAST_NODE: u32 = 22;
+/// The least major version of Node.js with which [`LAMBDA_RIC`] has been seen to run.
+const LEAST_NODE: u32 = 18;
 
 /// Marks a complete installation.
 const COMPLETE: &str = "complete";
@@ -48,7 +48,7 @@ impl Client {
         let release = interpreter.release();
         let key = match interpreter.language {
             Language::Python => format!("python{release}-awslambdaric{AWSLAMBDARIC}"),
-            Language::Node => format!("node{release}-aws-lambda-ric{}", ric(interpreter)),
+            Language::Node => format!("node{release}-aws-lambda-ric{LAMBDA_RIC}"),
         };
         let folder = cache(builds).join(&key);
         Self { key, folder }
@@ -71,8 +71,9 @@ impl Client {
         let program = Program::of(interpreter, &self.folder);
         check_release(interpreter)?;
         let above = self.folder.parent().unwrap_or(&self.folder);
+        let lock = above.join(format!("{}.lock", self.key));
         let locked = fs::create_dir_all(above)
-            .and_then(|()| File::create(self.folder.with_extension("lock")))
+            .and_then(|()| File::create(lock))
             .and_then(|lock| lock.lock().map(|()| lock));
         let _lock = locked.map_err(ScriptError::file(above))?;
         if self.is_installed() && program.is_there() {
@@ -112,7 +113,7 @@ impl Client {
         let manifest = self.folder.join("package.json");
         fs::write(&manifest, r#"{"private": true}"#).map_err(ScriptError::file(&manifest))?;
         let mut npm = npm(&interpreter.program);
-        npm.arg(format!("aws-lambda-ric@{}", ric(interpreter)));
+        npm.arg(format!("aws-lambda-ric@{LAMBDA_RIC}"));
         run(npm.current_dir(&self.folder), NPM)
     }
 }
@@ -130,17 +131,10 @@ impl Program {
     fn of(interpreter: &Interpreter, folder: &Path) -> Self {
         match interpreter.language {
             Language::Python => Self::Python(folder.join("bin/python")),
-            Language::Node => {
-                let file = if ric(interpreter) == LAMBDA_RIC {
-                    "index.mjs"
-                } else {
-                    "bin/index.mjs"
-                };
-                Self::Node {
-                    node: interpreter.program.clone(),
-                    client: folder.join("node_modules/aws-lambda-ric").join(file),
-                }
-            }
+            Language::Node => Self::Node {
+                node: interpreter.program.clone(),
+                client: folder.join("node_modules/aws-lambda-ric/index.mjs"),
+            },
         }
     }
 
@@ -176,23 +170,22 @@ pub(super) fn npm(node: &Path) -> Command {
     npm
 }
 
-/// The version of the client for a Node.js.
-fn ric(interpreter: &Interpreter) -> &'static str {
-    let major = interpreter.release().parse::<u32>().unwrap_or(0);
-    if major >= LEAST_NODE {
-        LAMBDA_RIC
-    } else {
-        EARLIER_LAMBDA_RIC
-    }
-}
-
+/// Checks that the client exists for this version.
 fn check_release(interpreter: &Interpreter) -> Result<(), ScriptError> {
-    let minor = interpreter.release().strip_prefix("3.");
-    let minor = minor.and_then(|minor| minor.parse::<u32>().ok());
-    if interpreter.language == Language::Python && minor.is_some_and(|minor| minor < LEAST_PYTHON) {
+    let release = interpreter.release();
+    let (number, least, shown) = match interpreter.language {
+        Language::Python => (
+            release.strip_prefix("3.").unwrap_or(release),
+            LEAST_PYTHON,
+            format!("3.{LEAST_PYTHON}"),
+        ),
+        Language::Node => (release, LEAST_NODE, LEAST_NODE.to_string()),
+    };
+    let too_old = number.parse::<u32>().is_ok_and(|number| number < least);
+    if too_old {
         return Err(ScriptError::TooOld {
             language: interpreter.language.name(),
-            least: format!("3.{LEAST_PYTHON}"),
+            least: shown,
             program: interpreter.program.clone(),
             version: interpreter.version.clone(),
         });

@@ -95,7 +95,10 @@ impl<'c> Packages<'c> {
             fs::remove_dir_all(folder).map_err(ScriptError::file(folder))?;
         }
         fs::create_dir_all(folder).map_err(ScriptError::file(folder))?;
-        eprintln!("installing the packages of {function} ({})", self.files[0].0);
+        eprintln!(
+            "installing the packages of {function} ({})",
+            self.files[0].0
+        );
         match program {
             Program::Python(_) => {
                 let mut pip = program.pip();

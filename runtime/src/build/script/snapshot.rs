@@ -19,7 +19,14 @@ pub(super) const TASK: &str = "task";
 pub(super) const OPT: &str = "opt";
 
 /// Folders of the sources that are never copied.
-const LEFT_OUT: [&str; 6] = [".aws-sam", ".git", ".usher", ".venv", "__pycache__", "target"];
+const LEFT_OUT: [&str; 6] = [
+    ".aws-sam",
+    ".git",
+    ".usher",
+    ".venv",
+    "__pycache__",
+    "target",
+];
 
 /// One entry of a tree.
 #[derive(Debug)]
@@ -55,16 +62,20 @@ pub(super) fn read(script: &Script) -> Result<Content, ScriptError> {
         }
         ScriptSource::Folder(folder) => {
             let packages = folder.join("package.json").is_file();
-            let left_out = |name: &str| {
-                LEFT_OUT.contains(&name) || (packages && name == "node_modules")
-            };
+            let left_out =
+                |name: &str| LEFT_OUT.contains(&name) || (packages && name == "node_modules");
             collect(folder, Path::new(""), &left_out, &mut code)?;
             Some(folder.clone())
         }
     };
     let mut layers = Tree::new();
     for layer in &script.layers {
-        collect(layer, Path::new(""), &|name| name == "__pycache__", &mut layers)?;
+        collect(
+            layer,
+            Path::new(""),
+            &|name| name == "__pycache__",
+            &mut layers,
+        )?;
     }
     Ok(Content {
         source,

@@ -21,7 +21,7 @@ pub(super) struct Paths<'p> {
 pub(super) fn text(function: &str, script: &Script, paths: &Paths<'_>) -> String {
     let task = paths.folder.join(TASK);
     let opt = paths.folder.join(OPT);
-    let bin = prepend(&opt.join("bin"), "PATH");
+    let bin = joined(&[opt.join("bin")], "PATH");
     let libraries = [task.clone(), task.join("lib"), opt.join("lib")];
     let libraries = joined(&libraries, "LD_LIBRARY_PATH");
     let (search, start) = match paths.program {
@@ -69,11 +69,6 @@ fn joined(folders: &[impl AsRef<Path>], variable: &str) -> String {
         .map(|folder| quoted(folder.as_ref()))
         .collect();
     format!("\"${{{variable}:+${variable}:}}\"{}", folders.join(":"))
-}
-
-/// This folder, then the value of a variable.
-fn prepend(folder: &Path, variable: &str) -> String {
-    format!("{}\"${{{variable}:+:${variable}}}\"", quoted(folder))
 }
 
 /// A path as one word of the shell.

@@ -19,7 +19,9 @@ const LAYERS: [(&str, &str); 2] = [
 pub(super) fn handler_remedy(language: Language) -> &'static str {
     match language {
         Language::Python => "Write the module and its function: `Handler: app.handler`.",
-        Language::Node => "Write the file without its suffix and the export: `Handler: app.handler`.",
+        Language::Node => {
+            "Write the file without its suffix and the export: `Handler: app.handler`."
+        }
     }
 }
 
@@ -110,7 +112,10 @@ pub(super) fn not_built(
 
 /// The folders of the layers. A layer that is no folder here is reported and left out.
 fn layers(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Vec<PathBuf> {
-    let written = resource.properties.get("Layers").map_or(&[][..], Node::items);
+    let written = resource
+        .properties
+        .get("Layers")
+        .map_or(&[][..], Node::items);
     let mut folders = Vec::new();
     for layer in written {
         match layer_folder(layer, scope, folder) {
