@@ -10,7 +10,7 @@ use super::ScriptError;
 use super::client::{Program, npm};
 use super::command::run;
 use super::interpreter::Interpreter;
-use super::snapshot::Content;
+use super::snapshot::Snapshot;
 use sam_template::model::Language;
 
 /// Marks a complete installation.
@@ -36,7 +36,7 @@ pub(super) struct Packages<'c> {
 impl<'c> Packages<'c> {
     /// `None`: the function names no packages.
     pub(super) fn of(
-        content: &'c Content,
+        content: &'c Snapshot,
         interpreter: &Interpreter,
         builds: &Path,
     ) -> Result<Option<Self>, ScriptError> {

@@ -40,7 +40,7 @@ type Tree = BTreeMap<PathBuf, Entry>;
 
 /// Everything of a function that is copied.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct Snapshot {
     /// Folder of the code; `None`: `InlineCode`.
     pub(super) source: Option<PathBuf>,
     code: Tree,
@@ -48,7 +48,7 @@ pub(super) struct Content {
 }
 
 /// Reads code and layers.
-pub(super) fn read(script: &Script) -> Result<Content, ScriptError> {
+pub(super) fn read(script: &Script) -> Result<Snapshot, ScriptError> {
     let mut code = Tree::new();
     let source = match &script.source {
         ScriptSource::Inline(text) => {
@@ -77,14 +77,14 @@ pub(super) fn read(script: &Script) -> Result<Content, ScriptError> {
             &mut layers,
         )?;
     }
-    Ok(Content {
+    Ok(Snapshot {
         source,
         code,
         layers,
     })
 }
 
-impl Content {
+impl Snapshot {
     /// The bytes of a file at the top of the code.
     pub(super) fn code_file(&self, name: &str) -> Option<&[u8]> {
         match self.code.get(Path::new(name))? {
@@ -168,7 +168,7 @@ fn read_entry(path: &Path) -> io::Result<Option<Entry>> {
 /// Writes code and layers into the folder of a build. Packages of Node.js are linked into the code,
 /// where it looks for them.
 pub(super) fn write(
-    content: &Content,
+    content: &Snapshot,
     folder: &Path,
     packages: Option<&Path>,
 ) -> Result<(), ScriptError> {
