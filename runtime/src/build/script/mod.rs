@@ -67,16 +67,19 @@ pub(super) fn build(
     if let Some(packages) = &packages {
         packages.install(function, &program)?;
     }
+    let installed = packages.as_ref().map(packages::Packages::folder);
     if !executable.is_file() {
         eprintln!("building {function} ({})", interpreter.shown());
-        let installed = packages.as_ref().map(packages::Packages::folder);
         snapshot::write(&content, &folder, installed)?;
-        let paths = start_script::Paths {
-            folder: &folder,
-            packages: installed,
-            program: &program,
-        };
-        let text = start_script::text(function, script, &paths);
+    }
+    let paths = start_script::Paths {
+        folder: &folder,
+        packages: installed,
+        program: &program,
+    };
+    let text = start_script::text(function, script, &paths);
+    // an upgrade of the machine may have moved the interpreter
+    if fs::read_to_string(&executable).ok().as_deref() != Some(text.as_str()) {
         write_executable(&executable, &text)?;
     }
     snapshot::remove_others(&script.builds, &folder, KEPT_BUILDS);
