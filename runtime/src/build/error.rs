@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::ScriptError;
 use sam_template::model::Function;
 
 /// A failed build. The text names every affected function and the remedy.
@@ -119,6 +120,9 @@ pub enum ExecutableError {
     /// The tool of its `BuildMethod` failed.
     #[error(transparent)]
     Tool(#[from] ToolError),
+    /// A function of a language runtime cannot be prepared.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// There is no such file.
     #[error(
         "there is no executable {}. Build it there, or let usher build it: `Metadata: \

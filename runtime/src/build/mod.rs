@@ -2,7 +2,7 @@
 //!
 //! One `cargo build` builds all cargo functions for this machine's architecture ([`cargo`];
 //! [`workspace`] finds their packages). [`tool`] runs `make` and `go` for functions with such a
-//! `BuildMethod`. A prebuilt `bootstrap` is used as it is. [`earlier`] finds the results of an
+//! `BuildMethod`. [`script`] prepares functions of Python and Node.js. A prebuilt `bootstrap` is used as it is. [`earlier`] finds the results of an
 //! earlier cargo build without cargo. [`elf`] checks that this machine can run what cargo did not
 //! build. One message names every function without an executable.
 
@@ -11,6 +11,7 @@ mod earlier;
 mod elf;
 mod error;
 mod progress;
+mod script;
 mod tool;
 mod workspace;
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use sam_template::model::{Application, Code, Function, ToolBuild};
 
 pub use error::{BinaryError, BuildError, ExecutableError, FunctionBuildError, ToolError};
+pub use script::{ScriptError, languages};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -83,6 +85,7 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
     let mut binaries = Binaries::new();
     let mut problems = Vec::new();
     let mut tools = Vec::new();
+    let mut scripts = Vec::new();
     for function in options.functions(app) {
         match &function.code {
             Code::Cargo { .. } => {}
@@ -93,6 +96,7 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
                 Err(wrong) => problems.push(FunctionBuildError::at(function, wrong)),
             },
             Code::Tool(build) => tools.push((function, build)),
+            Code::Script(script) => scripts.push((function, script)),
         }
     }
     if !problems.is_empty() {
@@ -104,6 +108,11 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
                 .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
         }
         let executable = built(build, options.no_build)
+            .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
+        binaries.insert(function.id.clone(), executable);
+    }
+    for (function, script) in scripts {
+        let executable = script::build(&function.id, script, options.no_build)
             .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
         binaries.insert(function.id.clone(), executable);
     }
@@ -119,6 +128,11 @@ pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
     for function in options.functions(app) {
         if let Code::Tool(build) = &function.code
             && let Err(wrong) = tool::check(build)
+        {
+            problems.push(FunctionBuildError::at(function, wrong).to_string());
+        }
+        if let Code::Script(script) = &function.code
+            && let Err(wrong) = script::check(script)
         {
             problems.push(FunctionBuildError::at(function, wrong).to_string());
         }

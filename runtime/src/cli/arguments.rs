@@ -1,5 +1,6 @@
 //! The commands and their arguments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +10,7 @@ use super::operations::{
     SetArguments,
 };
 use super::project_arguments::{CompletionsArguments, InitArguments, ManArguments, NewCommand};
+use crate::build;
 use crate::faults::FaultPlan;
 use crate::instances::LogStyle;
 use sam_template::project;
@@ -312,6 +314,7 @@ impl ApplicationArguments {
         let given = project::Arguments {
             allow_remote: Vec::new(),
             redis_endpoint: None,
+            languages: BTreeSet::new(),
             ..self.arguments()
         };
         given
@@ -335,6 +338,7 @@ impl ApplicationArguments {
                 .filter(|url| !url.is_empty()),
             redis_endpoint: self.redis_endpoint.clone(),
             region: region(self.region.as_deref()),
+            languages: build::languages(),
             ..project::Arguments::default()
         }
     }

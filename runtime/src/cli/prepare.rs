@@ -117,7 +117,7 @@ mod tests {
 Resources:
   Off:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: worker, Handler: app.run, Runtime: python3.13}
+    Properties: {CodeUri: worker, Handler: app.run, Runtime: ruby3.4}
   Never:
     Type: AWS::Serverless::Function
     Condition: Disabled

@@ -10,7 +10,9 @@ use super::settings::print;
 use super::shown;
 use crate::sources::KINDS;
 use crate::terminal;
-use sam_template::model::{Application, Code, Function, LogFormat, Logging, Tool};
+use sam_template::model::{
+    Application, Code, Function, LogFormat, Logging, Script, ScriptSource, Tool,
+};
 use sam_template::project::Project;
 use sam_template::redaction;
 
@@ -77,6 +79,18 @@ fn draw(application: &Application, project: &Project) -> Result<String, CommandE
     Ok(out)
 }
 
+fn draw_script(script: &Script) -> String {
+    let from = match &script.source {
+        ScriptSource::Folder(folder) => folder.display().to_string(),
+        ScriptSource::Inline(_) => "InlineCode".to_owned(),
+    };
+    let layers = script.layers.iter();
+    let layers: String = layers
+        .map(|layer| format!(", layer {}", layer.display()))
+        .collect();
+    format!("{} in {from}{layers}", script.runtime)
+}
+
 fn draw_function(out: &mut String, function: &Function, application: &Application) {
     let from = match &function.code {
         Code::Cargo {
@@ -93,6 +107,7 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
             };
             format!("{tool} in {}", build.working.display())
         }
+        Code::Script(script) => draw_script(script),
         Code::Prebuilt(path) => path.display().to_string(),
     };
     let concurrency = shown(function.concurrency, "default");

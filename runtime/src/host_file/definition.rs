@@ -78,6 +78,9 @@ fn code_path(code: &Code) -> String {
             real(&build.source),
             real(&build.working)
         ),
+        Code::Script(script) => {
+            format!("{} {:?} {:?}", script.runtime, script.source, script.layers)
+        }
         Code::Prebuilt(path) => real(path),
     }
 }

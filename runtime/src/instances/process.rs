@@ -73,8 +73,11 @@ impl Process {
     }
 
     /// Calls `line` with every line of standard output and standard error, until both are closed.
+    /// The lines of an error's trace, which AWS' client for Python separates by carriage returns,
+    /// are lines of their own.
     pub(super) fn forward_output(&mut self, line: impl Fn(String) + Clone + Send + 'static) {
         let line = catch_panics(line);
+        let line = move |text: String| text.split('\r').for_each(|part| line(part.to_owned()));
         if let Some(out) = self.child.stdout.take() {
             tokio::spawn(forward(out, line.clone()));
         }

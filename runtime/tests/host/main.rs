@@ -66,6 +66,7 @@ mod redis_streams_fixture;
 mod redis_streams_outages;
 mod redis_streams_topologies;
 mod schedule;
+mod script_functions;
 mod semantics;
 mod semantics_queue;
 mod shortage;

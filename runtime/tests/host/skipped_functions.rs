@@ -116,7 +116,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       FunctionName: script
-      Runtime: nodejs22.x
+      Runtime: java21
       CodeUri: script
       Events:
         Jobs: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn}}}}
@@ -153,7 +153,7 @@ Resources:
     })
     .await;
     assert_eq!(status["skipped"][0]["function"], "Script");
-    assert_eq!(status["skipped"][0]["runtime"], "nodejs22.x");
+    assert_eq!(status["skipped"][0]["runtime"], "java21");
 
     let sqs = client(&endpoint());
     let url = sqs
@@ -212,7 +212,7 @@ Resources:
     let (status, refused) = invoke("script", "").await;
     assert_eq!(status, 502, "{refused}");
     assert!(
-        refused["Message"].as_str().unwrap().contains("nodejs22.x"),
+        refused["Message"].as_str().unwrap().contains("java21"),
         "{refused}"
     );
     let page = reqwest::get(format!("http://{http}/script")).await.unwrap();

@@ -11,6 +11,7 @@ pub mod location;
 pub mod logging;
 pub mod managed;
 pub mod qualified;
+pub mod script;
 pub mod security;
 pub mod sqs;
 
@@ -34,6 +35,7 @@ pub use keys::KeySource;
 pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use managed::{Initialization, ManagedInstances};
+pub use script::{Language, Script, ScriptSource};
 pub use security::{KafkaSecurity, RedisEndpoint};
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -217,6 +219,8 @@ pub enum Code {
     },
     /// `BuildMethod: makefile` or `go1.x`: another tool writes `bootstrap` to a folder.
     Tool(ToolBuild),
+    /// A function of a language runtime, which an interpreter of this machine runs.
+    Script(Script),
     /// A folder with an executable `bootstrap`, or the path of the executable.
     Prebuilt(PathBuf),
 }

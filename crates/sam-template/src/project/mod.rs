@@ -26,7 +26,9 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Node, Problems, listed, parse_toml};
 use crate::model::location::{is_account, is_region};
-use crate::model::{Application, DeclaredSource, Diagnostic, EmbeddedQueues, KeySource, Location};
+use crate::model::{
+    Application, DeclaredSource, Diagnostic, EmbeddedQueues, KeySource, Language, Location,
+};
 
 use error::LocationError;
 
@@ -98,6 +100,8 @@ pub struct Project {
     pub allow_remote: BTreeSet<String>,
     /// `--env-vars`: values of declared variables, by function; `Parameters` is for all functions.
     pub env_vars: BTreeMap<String, BTreeMap<String, String>>,
+    /// Languages of which this machine has an interpreter; functions of others are skipped.
+    pub languages: BTreeSet<Language>,
 }
 
 /// A value and its source.
@@ -134,6 +138,8 @@ pub struct Arguments {
     pub redis_endpoint: Option<String>,
     /// `--region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`.
     pub region: Option<SourcedValue>,
+    /// Languages of which this machine has an interpreter.
+    pub languages: BTreeSet<Language>,
 }
 
 /// The valid part of a project, and its problems.
@@ -167,7 +173,10 @@ impl Project {
     /// can report the template's problems as well.
     pub fn check(template: &Path, arguments: &Arguments) -> CheckedProject {
         let folder = template.parent().unwrap_or(Path::new(""));
-        let mut project = Self::default();
+        let mut project = Self {
+            languages: arguments.languages.clone(),
+            ..Self::default()
+        };
         let mut wrong = Vec::new();
         let mut readable = true;
         let mut collect = |problems: Problems| {

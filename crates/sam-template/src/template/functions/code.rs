@@ -107,7 +107,7 @@ fn binary_of_package(manifest: &Node) -> Option<String> {
 }
 
 /// The path without `.` and `..`, for messages and comparisons.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

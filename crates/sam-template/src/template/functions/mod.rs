@@ -2,6 +2,7 @@
 
 mod code;
 mod managed;
+mod script;
 mod skipped;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::resources::Resource;
 use super::scope::Scope;
 use crate::document::{Reader, hint, is_name, listed};
 use crate::model::qualified::{LATEST, function_name};
-use crate::model::{Application, Function};
+use crate::model::{Application, Function, Language};
 
 pub(super) use managed::apply_overrides;
 
@@ -40,7 +41,7 @@ const WITHOUT: [(&str, &str); 3] = [
 /// Reads every function into the application. Those that this host cannot run are skipped.
 pub(super) fn read(scope: &Scope<'_>, folder: &Path, application: &mut Application) {
     for resource in scope.of_kind(KIND) {
-        if let Some(skipped) = skipped::read(resource, scope) {
+        if let Some(skipped) = skipped::read(resource, scope, folder) {
             application.skipped.insert(resource.id.clone(), skipped);
             continue;
         }
@@ -88,14 +89,19 @@ pub(super) fn check_qualifier(name: &str, id: &str, scope: &Scope<'_>, what: &st
 fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function> {
     let properties = resource.resolved(READ, scope)?;
     let reader = Reader::new(&properties, resource.what(), scope.problems);
+    let language = reader.text("Runtime").and_then(Language::of);
     for (key, meaning) in WITHOUT {
-        if resource.has(key, scope) {
+        // layers of language runtimes are applied
+        let applied = key == "Layers" && language.is_some();
+        if !applied && resource.has(key, scope) {
             let message = format!("{key} is left out: {meaning}.");
             resource.written(scope.problems).warn(key, &message);
         }
     }
     let before = scope.problems.failures();
-    check_runtime(&reader);
+    if language.is_none() {
+        check_runtime(&reader);
+    }
     let name = reader.text("FunctionName");
     if let Some(name) = name.filter(|name| !is_name(name, "-_", 64)) {
         let message = format!(
@@ -105,7 +111,14 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function
         reader.invalid("FunctionName", &message);
     }
     check_alias(resource, scope);
-    let code = code::read(resource, &reader, scope, folder);
+    let code = match language {
+        Some(language) => script::read(resource, &reader, language, scope, folder),
+        None => code::read(resource, &reader, scope, folder),
+    };
+    let handler = match language {
+        Some(language) => reader.required("Handler", script::handler_remedy(language)),
+        None => Some(reader.text("Handler").unwrap_or("bootstrap")),
+    };
     let concurrency = reader.number("ReservedConcurrentExecutions", 0..=100_000);
     let bounds = managed::bounds(&reader);
     let memory = reader.number("MemorySize", bounds.memory_mb.clone());
@@ -117,7 +130,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function
         qualifiers: scope.qualifiers(&resource.id),
         code: code?,
         place: format!("{}:{}", scope.problems.file(), reader.line("CodeUri")),
-        handler: reader.text("Handler").unwrap_or("bootstrap").to_owned(),
+        handler: handler?.to_owned(),
         timeout: Duration::from_secs(reader.number("Timeout", bounds.timeout).unwrap_or(3) as u64),
         memory_mb,
         concurrency: concurrency.map(|n| n as u32),

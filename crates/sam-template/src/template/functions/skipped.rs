@@ -1,19 +1,28 @@
 //! Functions that this host cannot run: language runtimes and container images.
 
+use std::path::Path;
+
 use super::super::resources::Resource;
 use super::super::scope::Scope;
-use super::KIND;
+use super::{KIND, script};
 use crate::document::Node;
-use crate::model::{Application, SkippedFunction};
+use crate::model::{Application, Language, SkippedFunction};
 
 /// Prefixes of Lambda's language runtimes; a version follows ("Lambda runtimes").
 const LANGUAGES: &str = "nodejs python java dotnetcore dotnet ruby go";
+
+/// Managed instances of a language runtime take several events at one time in a way of their own.
+const MANAGED: &str = "CapacityProviderConfig";
 
 /// Stands for the runtime of a container image.
 const IMAGE: &str = "image";
 
 /// The function, if this host cannot run it.
-pub(super) fn read(resource: &Resource, scope: &Scope<'_>) -> Option<SkippedFunction> {
+pub(super) fn read(
+    resource: &Resource,
+    scope: &Scope<'_>,
+    folder: &Path,
+) -> Option<SkippedFunction> {
     let evaluate = || resource.resolved("PackageType Runtime", scope);
     let properties = scope.problems.ignoring(evaluate)?;
     let text = |key: &str| properties.get(key).and_then(Node::text);
@@ -24,8 +33,17 @@ pub(super) fn read(resource: &Resource, scope: &Scope<'_>) -> Option<SkippedFunc
         (key, IMAGE, reason.to_owned())
     } else {
         let runtime = text("Runtime").filter(|runtime| is_language(runtime))?;
-        let reason =
-            format!("runtime {runtime} needs a language runtime that this host does not have");
+        let reason = match Language::of(runtime) {
+            None => format!("{runtime} is a language runtime that this host does not run"),
+            Some(language) if !scope.project.languages.contains(&language) => format!(
+                "runtime {runtime} needs {}, which is not in PATH",
+                language.program()
+            ),
+            Some(_) if resource.has(MANAGED, scope) => {
+                format!("managed instances of the runtime {runtime} are not run by this host")
+            }
+            Some(language) => script::not_built(resource, language, scope, folder)?,
+        };
         ("Runtime", runtime, reason)
     };
     let message = format!(
@@ -67,8 +85,9 @@ pub(super) fn check(application: &Application, scope: &Scope<'_>) {
     let keys = ["Runtime", "ImageUri", "PackageType"];
     let key = keys.iter().find(|key| first.properties.get(key).is_some());
     let message = format!(
-        "no function of the template runs here: {}. This host runs native executables. Write \
-         `Runtime: provided.al2023` (and build an executable named bootstrap).",
+        "no function of the template runs here: {}. This host runs native executables, \
+         and functions of Python and Node.js where these are installed. Write `Runtime: \
+         provided.al2023` (and build an executable named bootstrap).",
         all.join(", ")
     );
     let line = key.map_or(first.line, |key| first.line_of(key));
