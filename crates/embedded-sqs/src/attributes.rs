@@ -1,6 +1,6 @@
 //! Attributes of a queue: their bounds, defaults and texts. Pure.
 //!
-//! Source: "CreateQueue" and "SetQueueAttributes", Amazon SQS API Reference.
+//! Source: "`CreateQueue`" and "`SetQueueAttributes`", Amazon SQS API Reference.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,10 @@ pub struct RedrivePolicy {
 }
 
 /// The attributes of a queue.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute of the API with the values true and false"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueAttributes {
     /// Seconds.

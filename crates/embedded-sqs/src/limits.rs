@@ -1,4 +1,4 @@
-//! Limits of the service ("Amazon SQS message quotas" and "CreateQueue"), and of requests to this
+//! Limits of the service ("Amazon SQS message quotas" and "`CreateQueue`"), and of requests to this
 //! implementation.
 
 use std::ops::RangeInclusive;

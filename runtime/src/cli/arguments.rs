@@ -241,6 +241,14 @@ pub(super) struct InvokeArguments {
     /// File with the event (JSON); - reads standard input [default: the empty event {}]
     #[arg(short, long, value_name = "FILE")]
     pub(super) event: Option<PathBuf>,
+    /// The event itself (JSON), or @FILE; @- reads standard input
+    #[arg(
+        long,
+        value_name = "JSON",
+        conflicts_with = "event",
+        allow_hyphen_values = true
+    )]
+    pub(super) data: Option<String>,
     /// Do not wait: the running host stores the event, and the command prints its request id
     #[arg(long = "async")]
     pub(super) asynchronous: bool,

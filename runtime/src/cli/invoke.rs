@@ -1,16 +1,16 @@
 //! `usher invoke`: sends one event to one function.
 
-use std::io::{BufWriter, Read as _};
+use std::io::BufWriter;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::arguments::InvokeArguments;
 use super::error::CommandError;
+use super::event_input;
 use super::prepare;
 use super::running_host;
 use crate::client::{InvokeAnswer, InvokeClient, InvokeReply};
@@ -32,7 +32,7 @@ pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 /// Prints the response to standard output, everything else to standard error. A function error is
 /// exit code 1.
 pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError> {
-    let event = event(arguments)?;
+    let event = event_input::read(arguments.data.as_deref(), arguments.event.as_deref())?;
     let (project, application) = prepare::application(&arguments.source)?;
     let function = named(&arguments.function, &application)?.clone();
     let qualifier = function_name(&arguments.function).1.map(str::to_owned);
@@ -179,31 +179,6 @@ fn reported(body: &[u8]) -> String {
     let error: Value = strict_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| error[key].as_str().unwrap_or("unknown").to_owned();
     format!("{}: {}", text("errorType"), text("errorMessage"))
-}
-
-/// Reads the event, which must be JSON: a function would fail on anything else without explanation.
-fn event(arguments: &InvokeArguments) -> Result<Bytes, CommandError> {
-    let Some(file) = &arguments.event else {
-        return Ok(Bytes::from_static(b"{}"));
-    };
-    let mut bytes = Vec::new();
-    let read = if file.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
-    } else {
-        std::fs::read(file).map(|read| bytes = read)
-    };
-    let shown = file.display();
-    read.map_err(|error| {
-        CommandError::configuration(format!(
-            "cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."
-        ))
-    })?;
-    if let Err(error) = strict_json::from_slice::<&RawValue>(&bytes) {
-        return Err(CommandError::configuration(format!(
-            "the event {shown} is not JSON: {error}."
-        )));
-    }
-    Ok(Bytes::from(bytes))
 }
 
 /// Finds the function by logical id, name or ARN.

@@ -4,10 +4,13 @@
 //! every problem in one message; 3 part of the work was done, and the rest is reported with its
 //! reason.
 
+mod address;
 mod arguments;
 mod bridge;
+mod control_address;
 mod doctor;
 mod error;
+mod event_input;
 mod init;
 mod invoke;
 mod logging;

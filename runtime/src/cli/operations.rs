@@ -10,13 +10,15 @@ use sam_template::project;
 /// The running host.
 #[derive(Debug, Args)]
 pub(super) struct HostArguments {
-    /// The host's control address [default: control in usher.toml]
+    /// The host's control address [default: that of the running host, else control in usher.toml]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
     /// The template; usher.toml is read from its folder. Without it: template.yaml, template.yml or
     /// template.json of this folder
     #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
     pub(super) template: PathBuf,
+    #[command(flatten)]
+    pub(super) state: StateArguments,
 }
 
 #[derive(Debug, Args)]
@@ -75,9 +77,11 @@ pub(super) struct SkipOffset {
     /// Apply the change; without this it is only shown
     #[arg(long)]
     pub(super) apply: bool,
-    /// The host's control address [default: control in usher.toml]
+    /// The host's control address [default: that of the running host, else control in usher.toml]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) state: StateArguments,
     #[command(flatten)]
     pub(super) source: ApplicationArguments,
 }
@@ -97,9 +101,11 @@ pub(super) struct SeekOffsets {
     /// Apply the change; without this it is only shown
     #[arg(long)]
     pub(super) apply: bool,
-    /// The host's control address [default: control in usher.toml]
+    /// The host's control address [default: that of the running host, else control in usher.toml]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) state: StateArguments,
     #[command(flatten)]
     pub(super) source: ApplicationArguments,
 }

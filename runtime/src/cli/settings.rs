@@ -1,12 +1,12 @@
 //! `usher settings`, `set`, `pause` and `resume`: list and change settings of the running host.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::control_address::control_address;
 use super::error::CommandError;
 use super::operations::{HostArguments, PauseArguments, SetArguments};
 use super::prepare;
@@ -76,28 +76,16 @@ pub(super) fn user() -> String {
 }
 
 fn client(arguments: &HostArguments) -> Result<ControlClient, CommandError> {
-    let checked = || Project::check(&arguments.template, &Arguments::default());
-    let address = control_address(arguments.control.as_deref())?;
-    let address = address.or_else(|| checked().project.control);
+    let project = Project::check(&arguments.template, &Arguments::default()).project;
+    let state = arguments.state.folder(&arguments.template);
+    let address = control_address(arguments.control.as_deref(), &state, project.control)?;
     address.map(ControlClient::at).ok_or_else(|| {
         CommandError::configuration(
             "no control address. Write control = \"127.0.0.1:18090\" into usher.toml, or pass \
-             --control ADDRESS to usher up and to this command",
+             --control ADDRESS to usher up; a host with another --state folder is found with the \
+             same --state",
         )
     })
-}
-
-/// Parses the argument of `--control`.
-pub(super) fn control_address(written: Option<&str>) -> Result<Option<SocketAddr>, CommandError> {
-    let parse = |text: &str| {
-        text.parse().map_err(|_| {
-            CommandError::configuration(format!(
-                "--control {text} is no address. Write host address and port, such as \
-                 127.0.0.1:18090."
-            ))
-        })
-    };
-    written.map(parse).transpose()
 }
 
 fn response(reply: ControlReply) -> Result<Value, CommandError> {

@@ -84,11 +84,11 @@ fn draw_script(script: &Script) -> String {
         ScriptSource::Folder(folder) => folder.display().to_string(),
         ScriptSource::Inline(_) => "InlineCode".to_owned(),
     };
-    let layers = script.layers.iter();
-    let layers: String = layers
-        .map(|layer| format!(", layer {}", layer.display()))
-        .collect();
-    format!("{} in {from}{layers}", script.runtime)
+    let mut text = format!("{} in {from}", script.runtime);
+    for layer in &script.layers {
+        let _ = write!(text, ", layer {}", layer.display());
+    }
+    text
 }
 
 fn draw_function(out: &mut String, function: &Function, application: &Application) {

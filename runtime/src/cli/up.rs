@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::address;
 use super::arguments::{Switch, UpArguments};
 use super::error::CommandError;
 use super::invoke::LAST_LINES;
@@ -124,17 +125,15 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     Ok(ExitCode::SUCCESS)
 }
 
-/// Parses an address.
-fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Option<SocketAddr> {
-    let written = written?;
-    let address = written.parse().ok();
-    if address.is_none() {
-        problems.push(format!(
-            "{option} {written} is no address. Write host address and port, such as \
-             127.0.0.1:18080."
-        ));
-    }
-    address
+/// Parses an address; a refused one is added to the problems.
+fn parsed(
+    option: &'static str,
+    written: Option<&str>,
+    problems: &mut Vec<String>,
+) -> Option<SocketAddr> {
+    address::parse(option, written?)
+        .map_err(|refused| problems.push(format!("{refused}.")))
+        .ok()
 }
 
 /// The problem of a control address that other machines can reach, if it is one.

@@ -59,7 +59,11 @@ impl Service {
                 notified.enable();
             }
             let applied = self.apply(request);
-            applied.written.wait().await.map_err(not_stored)?;
+            applied
+                .written
+                .wait()
+                .await
+                .map_err(|error| not_stored(&error))?;
             let answer = applied.answer?;
             let Some(notified) = changed.as_mut().as_pin_mut() else {
                 return Ok(answer);
@@ -113,6 +117,6 @@ impl Service {
     }
 }
 
-fn not_stored(error: QueueFileError) -> ApiError {
+fn not_stored(error: &QueueFileError) -> ApiError {
     ApiError::new(ErrorKind::InternalError, error.to_string())
 }

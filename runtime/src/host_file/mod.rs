@@ -22,6 +22,9 @@ pub(crate) struct HostFile {
     pub(crate) id: String,
     /// Where the Invoke API listens.
     pub(crate) invoke: SocketAddr,
+    /// Where its control port listens; `None`: it has none.
+    #[serde(default)]
+    pub(crate) control: Option<SocketAddr>,
     /// What its functions were started with, by logical id.
     #[serde(default)]
     pub(crate) functions: BTreeMap<String, Definition>,
@@ -36,6 +39,7 @@ impl HostFile {
     pub(crate) fn new(
         id: String,
         invoke: SocketAddr,
+        control: Option<SocketAddr>,
         functions: &BTreeMap<String, Function>,
         executables: &BTreeMap<String, PathBuf>,
     ) -> Self {
@@ -47,12 +51,27 @@ impl HostFile {
             functions: functions.collect(),
             id,
             invoke,
+            control,
         }
     }
 
     /// Reads the file of a state folder. `None`: there is none that can be read.
     pub(crate) fn read(state: &Path) -> Option<Self> {
-        strict_json::from_slice(&std::fs::read(state.join(FILE)).ok()?).ok()
+        Self::load(state).ok().flatten()
+    }
+
+    /// Reads the file of a state folder. `None`: there is none.
+    ///
+    /// # Errors
+    /// The file exists and cannot be read, or it is no host file.
+    pub(crate) fn load(state: &Path) -> std::io::Result<Option<Self>> {
+        let bytes = match std::fs::read(state.join(FILE)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        strict_json::from_slice(&bytes).map(Some).map_err(|error| {
+            std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string())
+        })
     }
 
     /// Writes the file, readable by this user only.

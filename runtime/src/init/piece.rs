@@ -65,35 +65,30 @@ mod tests {
     fn a_piece_is_split_at_sections_and_entries() {
         let sections =
             of_yaml("Parameters:\n  A: !Not\n    Type: x\nResources:\n  B:\n    C:\n  D:\n");
-        let a = ("A", "  A: !Not\n    Type: x\n".to_owned());
-        let (b, d) = (
-            ("B", "  B:\n    C:\n".to_owned()),
-            ("D", "  D:\n".to_owned()),
-        );
+        let entry = |key, text: &str| (key, text.to_owned());
+        let parameters = vec![entry("A", "  A: !Not\n    Type: x\n")];
+        let resources = vec![entry("B", "  B:\n    C:\n"), entry("D", "  D:\n")];
         let (first, second) = ("Parameters", "Resources");
         assert_eq!(
             sections,
             [
                 Section {
                     key: first,
-                    entries: vec![a]
+                    entries: parameters
                 },
                 Section {
                     key: second,
-                    entries: vec![b, d]
+                    entries: resources
                 }
             ]
         );
         let tables = of_toml("[a.b]\nx = 1\n\"y.z\" = 2\n");
-        let (x, y) = (
-            ("x", "x = 1\n".to_owned()),
-            ("\"y.z\"", "\"y.z\" = 2\n".to_owned()),
-        );
+        let entries = vec![entry("x", "x = 1\n"), entry("\"y.z\"", "\"y.z\" = 2\n")];
         assert_eq!(
             tables,
             [Section {
                 key: "[a.b]",
-                entries: vec![x, y]
+                entries
             }]
         );
     }

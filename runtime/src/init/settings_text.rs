@@ -30,14 +30,13 @@ pub(super) fn insert(text: &str, file: &str, piece: &str) -> Result<String, Text
             continue;
         }
         let is_header = |line: &String| line.split('#').next().unwrap_or("").trim() == table.key;
-        match lines.iter().position(is_header) {
-            Some(header) => {
-                lines.splice(header + 1..header + 1, missing);
-            }
-            None => {
-                lines.extend([String::new(), table.key.to_owned()]);
-                lines.extend(missing);
-            }
+        if let Some(header) = lines.iter().position(is_header) {
+            let after = lines.split_off(header + 1);
+            lines.extend(missing);
+            lines.extend(after);
+        } else {
+            lines.extend([String::new(), table.key.to_owned()]);
+            lines.extend(missing);
         }
     }
     let result = lines.join("\n") + "\n";

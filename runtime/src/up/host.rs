@@ -47,7 +47,7 @@ impl Host {
         let capacity = Capacity::of(&app, &options);
         let ports = Ports::bind(&app, &options, &capacity).await?;
         let address = ports.invoke_api.address();
-        let host_file = invoke_api::host_file(&app, &options, address);
+        let host_file = invoke_api::host_file(&app, &options, &ports);
         invoke_api::set_endpoint(&mut app, address);
         let state = options.state.path();
         let queues = serve_queues(&app, &ports, &options)?;

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 use super::error::StartError;
 use super::options::HostOptions;
+use super::ports::Ports;
 use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
+use crate::listener::Listener;
 use crate::sources::AsyncQueue;
 use sam_template::model::Application;
 
@@ -29,8 +31,14 @@ pub(super) fn set_endpoint(app: &mut Application, mut address: SocketAddr) {
 }
 
 /// The file that describes this run.
-pub(super) fn host_file(app: &Application, options: &HostOptions, address: SocketAddr) -> HostFile {
-    HostFile::new(new_id(), address, &app.functions, &options.executables)
+pub(super) fn host_file(app: &Application, options: &HostOptions, ports: &Ports) -> HostFile {
+    HostFile::new(
+        new_id(),
+        ports.invoke_api.address(),
+        ports.control.as_ref().map(Listener::address),
+        &app.functions,
+        &options.executables,
+    )
 }
 
 /// Writes the file into the state folder.

@@ -25,7 +25,7 @@ macro_rules! cases {
         mod elasticmq {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(crate::embedded_sqs_fixture::Server::elasticmq().await).await;
+                super::$case(crate::embedded_sqs_fixture::Server::elasticmq()).await;
             })*
         }
     };
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    pub(crate) async fn elasticmq() -> Self {
+    pub(crate) fn elasticmq() -> Self {
         Self {
             client: testkit::sqs::client(&endpoint()),
             prefix: random(),

@@ -1,15 +1,20 @@
 //! Connections of a mapping to its brokers that end, go silent, or reach a frozen broker: records
-//! are processed again within five seconds, and their offsets are committed.
+//! are processed again within five seconds, and their offsets are committed. A member that is cut off
+//! for longer continues with the topic as it is then.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use testkit::kafka::PrivateKafka;
 use testkit::net::free_address;
-use testkit::relay::Relay;
-use testkit::{eventually_within, until};
+use testkit::relay::{Condition, Relay};
+use testkit::{eventually, eventually_within, until};
 
 use crate::kafka_fixture::{KafkaFixture, Running, values};
+use crate::kafka_lost::create_again;
 
 /// Time until records are processed.
 const RECOVERED: Duration = Duration::from_secs(5);
@@ -105,4 +110,59 @@ async fn useless_connections_of_a_mapping_are_replaced() {
     connected.committed("thawed").await;
     connected.running.drain().await;
     connected.kafka.stop();
+}
+
+/// The group removes a member whose connections stand still. Its consumer learns of the new topic when
+/// it joins again, with what it knows of the old one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_created_again_while_a_member_is_cut_off_loses_nothing() {
+    let ports = [0; 2].map(|_| free_address().port());
+    let mut relays = Vec::new();
+    for port in ports {
+        relays.push(Relay::start(port).await);
+    }
+    let through = [0, 1].map(|n| [ports[n], relays[n].port()]);
+    let kafka = PrivateKafka::behind(through.to_vec());
+    let at = |n: usize| format!("127.0.0.1:{}", relays[n].port());
+    let mut fixture = KafkaFixture::at(at(0), 2).await;
+    for partition in 0..2 {
+        fixture.produce(partition, &values(0..3)).await;
+    }
+    let running = fixture.start();
+    fixture.eventually_seen(6).await;
+    relays[0].set(Condition::Held);
+    fixture.reach_by(at(1));
+    until_empty(&fixture).await;
+    create_again(&fixture, 2).await;
+    for partition in 0..2 {
+        fixture.produce(partition, &values(10..30)).await;
+    }
+    relays[0].set(Condition::Open);
+    eventually("every record of the new topic is processed", async || {
+        let new = fixture.seen().into_iter().filter(|seen| seen.2.len() == 8);
+        let new: BTreeSet<(i32, String)> = new.map(|seen| (seen.0, seen.2)).collect();
+        (new.len() == 40).then_some(())
+    })
+    .await;
+    running.drain().await;
+    kafka.stop();
+}
+
+/// Waits until the group has no member.
+async fn until_empty(fixture: &KafkaFixture) {
+    eventually("the group has removed its member", async || {
+        let client: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
+            .create()
+            .unwrap();
+        let group = fixture.mapping.group.clone();
+        let listed = tokio::task::spawn_blocking(move || {
+            let groups = client.fetch_group_list(Some(&group), Duration::from_secs(5));
+            let groups = groups.ok()?;
+            let members = groups.groups().iter().map(|group| group.members().len());
+            Some(members.sum::<usize>())
+        });
+        (listed.await.unwrap()? == 0).then_some(())
+    })
+    .await;
 }

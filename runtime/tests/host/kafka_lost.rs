@@ -12,9 +12,6 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sam_template::model::StartingPosition;
 use sha2::{Digest as _, Sha256};
 use testkit::eventually;
-use testkit::kafka::PrivateKafka;
-use testkit::net::free_address;
-use testkit::relay::{Condition, Relay};
 use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka_fixture::{KafkaFixture, Running, random, values};
@@ -39,7 +36,7 @@ pub(crate) async fn delete_before(fixture: &KafkaFixture, offset: Offset) {
 }
 
 /// Deletes the topic and creates another one with the same name.
-async fn create_again(fixture: &KafkaFixture, partitions: i32) {
+pub(crate) async fn create_again(fixture: &KafkaFixture, partitions: i32) {
     let admin = admin(fixture);
     let topic = fixture.mapping.topics[0].as_str();
     admin
@@ -208,61 +205,6 @@ async fn a_longer_topic_created_again_loses_nothing() {
     })
     .await;
     running.drain().await;
-}
-
-/// The group removes a member whose connections stand still. Its consumer learns of the new topic when
-/// it joins again, with what it knows of the old one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_created_again_while_a_member_is_cut_off_loses_nothing() {
-    let ports = [0; 2].map(|_| free_address().port());
-    let mut relays = Vec::new();
-    for port in ports {
-        relays.push(Relay::start(port).await);
-    }
-    let through = [0, 1].map(|n| [ports[n], relays[n].port()]);
-    let kafka = PrivateKafka::behind(through.to_vec());
-    let at = |n: usize| format!("127.0.0.1:{}", relays[n].port());
-    let mut fixture = KafkaFixture::at(at(0), 2).await;
-    for partition in 0..2 {
-        fixture.produce(partition, &values(0..3)).await;
-    }
-    let running = fixture.start();
-    fixture.eventually_seen(6).await;
-    relays[0].set(Condition::Held);
-    fixture.reach_by(at(1));
-    until_empty(&fixture).await;
-    create_again(&fixture, 2).await;
-    for partition in 0..2 {
-        fixture.produce(partition, &values(10..30)).await;
-    }
-    relays[0].set(Condition::Open);
-    eventually("every record of the new topic is processed", async || {
-        let new = fixture.seen().into_iter().filter(|seen| seen.2.len() == 8);
-        let new: BTreeSet<(i32, String)> = new.map(|seen| (seen.0, seen.2)).collect();
-        (new.len() == 40).then_some(())
-    })
-    .await;
-    running.drain().await;
-    kafka.stop();
-}
-
-/// Waits until the group has no member.
-async fn until_empty(fixture: &KafkaFixture) {
-    eventually("the group has removed its member", async || {
-        let client: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
-            .create()
-            .unwrap();
-        let group = fixture.mapping.group.clone();
-        let listed = tokio::task::spawn_blocking(move || {
-            let groups = client.fetch_group_list(Some(&group), Duration::from_secs(5));
-            let groups = groups.ok()?;
-            let members = groups.groups().iter().map(|group| group.members().len());
-            Some(members.sum::<usize>())
-        });
-        (listed.await.unwrap()? == 0).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -142,10 +142,10 @@ fn a_message_expires_by_its_age() {
     let mut server = Server::with(&json!({ "MessageRetentionPeriod": "60" }));
     send(&mut server, "m");
     server.now += 59_999;
-    assert_eq!(server.queues.queues["q"].counts(server.now).visible, 1);
+    assert_eq!(server.queues.by_name["q"].counts(server.now).visible, 1);
     server.now += 1;
     assert_eq!(server.bodies("q"), [""; 0]);
-    assert_eq!(server.queues.queues["q"].counts(server.now).visible, 0);
+    assert_eq!(server.queues.by_name["q"].counts(server.now).visible, 0);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_queue_has_no_target_that_does_not_fit() {
         assert_eq!(refused, ErrorKind::InvalidParameterValue, "{name} {count}");
     }
     assert!(
-        !server.queues.queues.contains_key("q"),
+        !server.queues.by_name.contains_key("q"),
         "nothing is half created"
     );
 }

@@ -42,7 +42,7 @@ pub struct Context<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queues {
     location: Location,
-    queues: BTreeMap<String, Queue>,
+    by_name: BTreeMap<String, Queue>,
     last_queue: QueueId,
     last_message: MessageNumber,
     changes: Vec<Change>,
@@ -53,7 +53,7 @@ impl Queues {
     pub fn new(location: Location) -> Self {
         Self {
             location,
-            queues: BTreeMap::new(),
+            by_name: BTreeMap::new(),
             last_queue: 0,
             last_message: 0,
             changes: Vec::new(),
@@ -82,7 +82,7 @@ impl Queues {
             }
         }
         let by_name = by_id.into_values();
-        all.queues = by_name
+        all.by_name = by_name
             .map(|queue| (queue.record.name.clone(), queue))
             .collect();
         all
@@ -147,13 +147,13 @@ impl Queues {
 
     /// The queue of a URL, and where its changes are recorded.
     fn queue(&mut self, url: &str) -> Result<(&mut Queue, &mut Vec<Change>), ApiError> {
-        let queue = self.queues.get_mut(Self::name_of(url));
+        let queue = self.by_name.get_mut(Self::name_of(url));
         let queue = queue.ok_or_else(ApiError::no_queue)?;
         Ok((queue, &mut self.changes))
     }
 
     fn existing(&self, url: &str) -> Result<&Queue, ApiError> {
-        let queue = self.queues.get(Self::name_of(url));
+        let queue = self.by_name.get(Self::name_of(url));
         queue.ok_or_else(ApiError::no_queue)
     }
 

@@ -13,7 +13,7 @@ use crate::queue::Counts;
 const QUEUES: [&str; 4] = ["a", "a-dead", "b.fifo", "b-dead.fifo"];
 const MAX_RECEIVES: u32 = 3;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Send {
         queue: usize,
@@ -146,11 +146,7 @@ impl Model {
                 attributes.insert("FifoQueue".into(), "true".into());
             }
             if !name.contains("dead") {
-                let dead = name.replacen(
-                    |one| one == 'a' || one == 'b',
-                    &format!("{}-dead", &name[..1]),
-                    1,
-                );
+                let dead = name.replacen(['a', 'b'], &format!("{}-dead", &name[..1]), 1);
                 let policy = format!(
                     "{{\"deadLetterTargetArn\":\"arn:aws:sqs:r:1:{dead}\",\"maxReceiveCount\":{MAX_RECEIVES}}}"
                 );
@@ -186,7 +182,7 @@ impl Model {
             Step::Wait { seconds } => self.now += seconds * 1000,
             Step::Restart => {
                 let restored = Queues::restore(super::case_tests::location(), self.store.stored());
-                assert_eq!(restored.queues, self.service.queues);
+                assert_eq!(restored.by_name, self.service.by_name);
                 self.service = restored;
             }
             Step::Send {
@@ -264,7 +260,7 @@ impl Model {
             let receives: u32 = text(&attributes["ApproximateReceiveCount"])
                 .parse()
                 .unwrap();
-            if queue % 2 == 0 {
+            if queue.is_multiple_of(2) {
                 assert!(
                     receives <= MAX_RECEIVES,
                     "{id} was received {receives} times"
@@ -327,7 +323,7 @@ impl Model {
             .map(String::as_str)
             .collect();
         assert_eq!(distinct, expected);
-        let counted = self.service.queues.values().map(|queue| {
+        let counted = self.service.by_name.values().map(|queue| {
             let Counts {
                 visible,
                 in_flight,

@@ -35,7 +35,7 @@ impl Queues {
                 FifoQueue must be true.";
             return Err(ApiError::value(name, "QueueName", reason));
         }
-        if let Some(queue) = self.queues.get(name) {
+        if let Some(queue) = self.by_name.get(name) {
             let found = queue.record.attributes.texts();
             let given = attributes.texts();
             let differs = |name: &&String| given.get(*name) != found.get(*name);
@@ -59,7 +59,7 @@ impl Queues {
         let stored = Change::PutQueue(self.last_queue, record.clone());
         self.changes.push(stored);
         let queue = Queue::new(self.last_queue, record);
-        self.queues.insert(name.clone(), queue);
+        self.by_name.insert(name.clone(), queue);
         Ok(Response::Queue(QueueUrl { queue_url }))
     }
 
@@ -68,7 +68,7 @@ impl Queues {
         let Some(redrive) = &attributes.redrive else {
             return Ok(());
         };
-        let reason = match self.queues.get(name_in_arn(&redrive.target)) {
+        let reason = match self.by_name.get(name_in_arn(&redrive.target)) {
             _ if name_in_arn(&redrive.target) == name => {
                 "A queue cannot be its own dead letter target."
             }
@@ -104,7 +104,7 @@ impl Queues {
 
     pub(super) fn delete_queue(&mut self, url: &str) -> Result<Response, ApiError> {
         let id = self.existing(url)?.id;
-        self.queues.remove(Self::name_of(url));
+        self.by_name.remove(Self::name_of(url));
         self.changes.push(Change::RemoveQueue(id));
         Ok(Response::DONE)
     }
@@ -126,7 +126,7 @@ impl Queues {
         let max = list.max_results.unwrap_or(*PAGE.end());
         let max = within("MaxResults", max, &PAGE)? as usize;
         let after = list.next_token.as_deref().unwrap_or_default();
-        let names = self.queues.keys().map(String::as_str);
+        let names = self.by_name.keys().map(String::as_str);
         let mut names = names.filter(|name| name.starts_with(prefix) && *name > after);
         let page: Vec<&str> = names.by_ref().take(max).collect();
         // without MaxResults the service returns 1,000 queues and no token
@@ -139,7 +139,7 @@ impl Queues {
 
     pub(super) fn dead_letter_sources(&self, url: &str) -> Result<Response, ApiError> {
         let target = &self.existing(url)?.record.name;
-        let sources = self.queues.values().filter(|queue| {
+        let sources = self.by_name.values().filter(|queue| {
             let redrive = queue.record.attributes.redrive.as_ref();
             redrive.is_some_and(|redrive| name_in_arn(&redrive.target) == target)
         });
@@ -193,11 +193,11 @@ impl Queues {
             ApiError::new(ErrorKind::ResourceNotFound, message)
         };
         let source = name_in_arn(&start.source_arn);
-        let numbers: Vec<MessageNumber> = match self.queues.get(source) {
+        let numbers: Vec<MessageNumber> = match self.by_name.get(source) {
             Some(queue) => queue.numbers(),
             None => return Err(missing(&start.source_arn)),
         };
-        let is_target = self.queues.values().any(|queue| {
+        let is_target = self.by_name.values().any(|queue| {
             let redrive = queue.record.attributes.redrive.as_ref();
             redrive.is_some_and(|redrive| name_in_arn(&redrive.target) == source)
         });
@@ -206,7 +206,7 @@ impl Queues {
             return Err(ApiError::value(&start.source_arn, "SourceArn", reason));
         }
         if let Some(arn) = &start.destination_arn
-            && !self.queues.contains_key(name_in_arn(arn))
+            && !self.by_name.contains_key(name_in_arn(arn))
         {
             return Err(missing(arn));
         }
@@ -224,7 +224,7 @@ impl Queues {
 
     /// A message without a queue to go to stays, and so does one in flight.
     fn move_back(&mut self, from: &str, number: MessageNumber, to: Option<&str>, now: Millis) {
-        let message = self.queues.get(from).and_then(|queue| queue.get(number));
+        let message = self.by_name.get(from).and_then(|queue| queue.get(number));
         let Some(message) = message.filter(|message| !message.is_in_flight(now)) else {
             return;
         };
@@ -232,7 +232,7 @@ impl Queues {
         let Some(name) = to.or(source).map(|arn| name_in_arn(arn).to_owned()) else {
             return;
         };
-        if self.queues.contains_key(&name) {
+        if self.by_name.contains_key(&name) {
             self.transfer(from, number, &name, None, now);
         }
     }

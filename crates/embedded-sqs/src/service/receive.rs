@@ -25,7 +25,7 @@ impl Queues {
         let Request::ReceiveMessage(receive) = request else {
             return Duration::ZERO;
         };
-        let of_queue = self.queues.get(Self::name_of(&receive.queue_url));
+        let of_queue = self.by_name.get(Self::name_of(&receive.queue_url));
         let of_queue = of_queue.map_or(0, |queue| queue.record.attributes.wait);
         let seconds = match receive.wait_time_seconds {
             None => of_queue,
@@ -90,7 +90,7 @@ impl Queues {
     fn bury(&mut self, url: &str, max: usize, now: Millis) {
         let from = Self::name_of(url).to_owned();
         loop {
-            let Some(queue) = self.queues.get(&from) else {
+            let Some(queue) = self.by_name.get(&from) else {
                 return;
             };
             let Some(redrive) = &queue.record.attributes.redrive else {
@@ -102,7 +102,7 @@ impl Queues {
                 message.is_some_and(|message| message.delivery.receives >= redrive.max_receives)
             };
             let found = queue.receivable(max, now).into_iter().find(spent);
-            let Some(number) = found.filter(|_| self.queues.contains_key(&target)) else {
+            let Some(number) = found.filter(|_| self.by_name.contains_key(&target)) else {
                 return;
             };
             let source = self.arn(&from);
@@ -121,9 +121,9 @@ impl Queues {
         now: Millis,
     ) {
         let new_number = self.next_number(now);
-        let source = self.queues.get_mut(from);
+        let source = self.by_name.get_mut(from);
         let removed = source.and_then(|queue| queue.remove(number, &mut self.changes));
-        let Some((Message { content, .. }, target)) = removed.zip(self.queues.get_mut(to)) else {
+        let Some((Message { content, .. }, target)) = removed.zip(self.by_name.get_mut(to)) else {
             return;
         };
         let retained_from = if target.is_fifo() { now } else { content.sent };

@@ -70,7 +70,7 @@ fn by_id(id: &str, applied: Result<(), ApiError>) -> (String, Result<EntryId, Ap
 }
 
 /// Deletes a message by the handle of its last receive. A standard queue accepts the handle of an
-/// earlier receive as well, and then deletes nothing ("DeleteMessage"). A FIFO queue refuses a
+/// earlier receive as well, and then deletes nothing ("`DeleteMessage`"). A FIFO queue refuses a
 /// handle whose visibility timeout has passed.
 fn remove(
     queue: &mut Queue,

@@ -13,9 +13,10 @@ type Scope<'a> = (&'a str, &'a str, &'a str);
 pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
     let mut check = Check::new(invariant::STORED);
     // A record that was deleted unread leaves the reservation as the order's only trace.
-    let untraced = match evidence.bounds.allow_rejected {
-        true => evidence.log.deleted(),
-        false => BTreeSet::new(),
+    let untraced = if evidence.bounds.allow_rejected {
+        evidence.log.deleted()
+    } else {
+        BTreeSet::new()
     };
     for event in evidence.log.orders() {
         let Some(number) = event.accepted() else {

@@ -106,7 +106,9 @@ impl Snapshot {
             digest.update((bytes.len() as u64).to_le_bytes());
             digest.update(bytes);
         };
-        others.iter().for_each(|text| add(text.as_bytes()));
+        for text in others {
+            add(text.as_bytes());
+        }
         for (root, tree) in [(TASK, &self.code), (OPT, &self.layers)] {
             for (path, entry) in tree {
                 add(root.as_bytes());

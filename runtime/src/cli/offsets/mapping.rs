@@ -1,9 +1,11 @@
 //! The mapping and the partition that a command names.
 
+use std::path::Path;
+
 use super::super::arguments::ApplicationArguments;
+use super::super::control_address::control_address;
 use super::super::error::CommandError;
 use super::super::prepare;
-use super::super::settings::control_address;
 use crate::client::{ControlClient, ControlReply};
 use crate::sources::kafka::GroupPosition;
 use sam_template::model::{Application, KafkaMapping};
@@ -36,8 +38,9 @@ impl SelectedMapping {
     pub(super) fn host(
         &self,
         control: Option<&str>,
+        state: &Path,
     ) -> Result<Option<ControlClient>, CommandError> {
-        let address = control_address(control)?.or(self.project.control);
+        let address = control_address(control, state, self.project.control)?;
         let Some(client) = address.map(ControlClient::at) else {
             return Ok(None);
         };

@@ -89,7 +89,10 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
         action: PositionAction::Skip,
         offset: arguments.offset,
     };
-    let became = if let Some(host) = subject.host(arguments.control.as_deref())? {
+    let became = if let Some(host) = subject.host(
+        arguments.control.as_deref(),
+        &arguments.state.folder(&arguments.source.template),
+    )? {
         send_change(&host, &change)?
     } else {
         let function_arn = subject
@@ -161,7 +164,10 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
     if !arguments.apply {
         return print("nothing was changed; add --apply to read on from there\n");
     }
-    let host = subject.host(arguments.control.as_deref())?;
+    let host = subject.host(
+        arguments.control.as_deref(),
+        &arguments.state.folder(&arguments.source.template),
+    )?;
     let mut moved = 0;
     for PositionRow { standing, to, .. } in &rows {
         let change = PositionChange {
