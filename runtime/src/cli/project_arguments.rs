@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::init::{FunctionName, Kind, Language, Trigger, Wanted};
+use crate::init::{FunctionName, Kind, Language, TriggerKind, Wanted};
 use sam_template::project;
 
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub(super) struct FunctionArguments {
 pub(super) struct KindArguments {
     /// What invokes the function
     #[arg(long, value_enum, value_name = "TRIGGER", default_value = "http")]
-    trigger: Trigger,
+    trigger: TriggerKind,
     /// What the function is written in
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "rust")]
     language: Language,

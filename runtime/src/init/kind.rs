@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// What invokes a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Trigger {
+pub enum TriggerKind {
     /// A route of an HTTP API
     Http,
     /// A queue of SQS
@@ -46,7 +46,7 @@ impl Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// The trigger.
-    pub trigger: Trigger,
+    pub trigger: TriggerKind,
     /// The language.
     pub language: Language,
 }
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-impl Trigger {
+impl TriggerKind {
     /// Whether events are batches, of which single items may fail.
     pub(super) fn has_batches(self) -> bool {
         matches!(self, Self::Sqs | Self::Kafka | Self::Stream)

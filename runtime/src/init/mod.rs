@@ -19,7 +19,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 pub use error::{InitError, NameError, TextError};
-pub use kind::{Kind, Language, Trigger};
+pub use kind::{Kind, Language, TriggerKind};
 pub use name::FunctionName;
 use planned::Values;
 use sam_template::document::{Problems, parse_toml};

@@ -1,6 +1,6 @@
 //! Which files of `templates/` make a project or a function, and the values in them. Pure.
 
-use super::kind::{Kind, Language, Trigger};
+use super::kind::{Kind, Language, TriggerKind};
 use super::write::Change;
 
 macro_rules! file {
@@ -15,9 +15,9 @@ pub(super) const TEMPLATE: &str = file!("project/template.yaml");
 pub(super) const SETTINGS: &str = file!("project/usher.toml");
 
 /// Identifier of the item of `one-bad.json` that fails.
-const fn bad_id(trigger: Trigger) -> &'static str {
+const fn bad_id(trigger: TriggerKind) -> &'static str {
     match trigger {
-        Trigger::Stream => "1767225600000-1",
+        TriggerKind::Stream => "1767225600000-1",
         _ => "2",
     }
 }
@@ -76,11 +76,11 @@ impl Values {
 /// Sections of the template, to be filled.
 pub(super) fn template_pieces(kind: Kind) -> Vec<&'static str> {
     let resources = match kind.trigger {
-        Trigger::Http => file!("sam/http.yaml"),
-        Trigger::Sqs => file!("sam/sqs.yaml"),
-        Trigger::Kafka => file!("sam/kafka.yaml"),
-        Trigger::Stream => file!("sam/stream.yaml"),
-        Trigger::Schedule => file!("sam/schedule.yaml"),
+        TriggerKind::Http => file!("sam/http.yaml"),
+        TriggerKind::Sqs => file!("sam/sqs.yaml"),
+        TriggerKind::Kafka => file!("sam/kafka.yaml"),
+        TriggerKind::Stream => file!("sam/stream.yaml"),
+        TriggerKind::Schedule => file!("sam/schedule.yaml"),
     };
     match kind.language {
         Language::Python => vec![file!("sam/python.yaml"), resources],
@@ -91,11 +91,11 @@ pub(super) fn template_pieces(kind: Kind) -> Vec<&'static str> {
 /// Tables of `usher.toml`, to be filled.
 pub(super) fn settings_pieces(kind: Kind) -> Vec<&'static str> {
     let mut pieces = match kind.trigger {
-        Trigger::Http => Vec::new(),
-        Trigger::Sqs => vec![file!("settings/sqs.toml")],
-        Trigger::Kafka => vec![file!("settings/kafka.toml")],
-        Trigger::Stream => vec![file!("settings/stream.toml")],
-        Trigger::Schedule => vec![file!("settings/schedule.toml")],
+        TriggerKind::Http => Vec::new(),
+        TriggerKind::Sqs => vec![file!("settings/sqs.toml")],
+        TriggerKind::Kafka => vec![file!("settings/kafka.toml")],
+        TriggerKind::Stream => vec![file!("settings/stream.toml")],
+        TriggerKind::Schedule => vec![file!("settings/schedule.toml")],
     };
     if kind.language == Language::Python {
         pieces.push(file!("settings/python.toml"));
@@ -129,22 +129,22 @@ pub(super) fn project(values: &Values) -> Vec<Change> {
     ]
 }
 
-fn events(trigger: Trigger, values: &Values) -> Vec<Change> {
+fn events(trigger: TriggerKind, values: &Values) -> Vec<Change> {
     let (one, bad) = match trigger {
-        Trigger::Http => (file!("events/http.json"), None),
-        Trigger::Sqs => (
+        TriggerKind::Http => (file!("events/http.json"), None),
+        TriggerKind::Sqs => (
             file!("events/sqs.json"),
             Some(file!("events/sqs-one-bad.json")),
         ),
-        Trigger::Kafka => (
+        TriggerKind::Kafka => (
             file!("events/kafka.json"),
             Some(file!("events/kafka-one-bad.json")),
         ),
-        Trigger::Stream => (
+        TriggerKind::Stream => (
             file!("events/stream.json"),
             Some(file!("events/stream-one-bad.json")),
         ),
-        Trigger::Schedule => (file!("events/schedule.json"), None),
+        TriggerKind::Schedule => (file!("events/schedule.json"), None),
     };
     let event = |name: &str, text: &str| {
         let path = format!("events/{}/{name}.json", values.folder);
@@ -162,11 +162,11 @@ fn sources(kind: Kind, values: &Values) -> Vec<Change> {
     match kind.language {
         Language::Rust => {
             let main = match kind.trigger {
-                Trigger::Http => file!("rust/http.rs"),
-                Trigger::Sqs => file!("rust/sqs.rs"),
-                Trigger::Kafka => file!("rust/kafka.rs"),
-                Trigger::Stream => file!("rust/stream.rs"),
-                Trigger::Schedule => file!("rust/schedule.rs"),
+                TriggerKind::Http => file!("rust/http.rs"),
+                TriggerKind::Sqs => file!("rust/sqs.rs"),
+                TriggerKind::Kafka => file!("rust/kafka.rs"),
+                TriggerKind::Stream => file!("rust/stream.rs"),
+                TriggerKind::Schedule => file!("rust/schedule.rs"),
             };
             let manifest = if kind.uses_lambda_batch() {
                 file!("rust/manifest-batch.toml")
@@ -177,11 +177,11 @@ fn sources(kind: Kind, values: &Values) -> Vec<Change> {
         }
         Language::Go => {
             let (main, test) = match kind.trigger {
-                Trigger::Http => (file!("go/http.go"), file!("go/http_test.go")),
-                Trigger::Sqs => (file!("go/sqs.go"), file!("go/sqs_test.go")),
-                Trigger::Kafka => (file!("go/kafka.go"), file!("go/kafka_test.go")),
-                Trigger::Stream => (file!("go/stream.go"), file!("go/sqs_test.go")),
-                Trigger::Schedule => (file!("go/schedule.go"), file!("go/schedule_test.go")),
+                TriggerKind::Http => (file!("go/http.go"), file!("go/http_test.go")),
+                TriggerKind::Sqs => (file!("go/sqs.go"), file!("go/sqs_test.go")),
+                TriggerKind::Kafka => (file!("go/kafka.go"), file!("go/kafka_test.go")),
+                TriggerKind::Stream => (file!("go/stream.go"), file!("go/sqs_test.go")),
+                TriggerKind::Schedule => (file!("go/schedule.go"), file!("go/schedule_test.go")),
             };
             vec![
                 file("go.mod", file!("go/go.mod")),
@@ -192,11 +192,11 @@ fn sources(kind: Kind, values: &Values) -> Vec<Change> {
         }
         Language::Python => {
             let (handler, test) = match kind.trigger {
-                Trigger::Http => (file!("python/http.py"), file!("python/http_test.py")),
-                Trigger::Sqs => (file!("python/sqs.py"), file!("python/sqs_test.py")),
-                Trigger::Kafka => (file!("python/kafka.py"), file!("python/kafka_test.py")),
-                Trigger::Stream => (file!("python/stream.py"), file!("python/sqs_test.py")),
-                Trigger::Schedule => (
+                TriggerKind::Http => (file!("python/http.py"), file!("python/http_test.py")),
+                TriggerKind::Sqs => (file!("python/sqs.py"), file!("python/sqs_test.py")),
+                TriggerKind::Kafka => (file!("python/kafka.py"), file!("python/kafka_test.py")),
+                TriggerKind::Stream => (file!("python/stream.py"), file!("python/sqs_test.py")),
+                TriggerKind::Schedule => (
                     file!("python/schedule.py"),
                     file!("python/schedule_test.py"),
                 ),
@@ -209,11 +209,13 @@ fn sources(kind: Kind, values: &Values) -> Vec<Change> {
         }
         Language::Bash => {
             let (handler, test) = match kind.trigger {
-                Trigger::Http => (file!("bash/http.sh"), file!("bash/http_test.sh")),
-                Trigger::Sqs => (file!("bash/sqs.sh"), file!("bash/sqs_test.sh")),
-                Trigger::Kafka => (file!("bash/kafka.sh"), file!("bash/kafka_test.sh")),
-                Trigger::Stream => (file!("bash/stream.sh"), file!("bash/sqs_test.sh")),
-                Trigger::Schedule => (file!("bash/schedule.sh"), file!("bash/schedule_test.sh")),
+                TriggerKind::Http => (file!("bash/http.sh"), file!("bash/http_test.sh")),
+                TriggerKind::Sqs => (file!("bash/sqs.sh"), file!("bash/sqs_test.sh")),
+                TriggerKind::Kafka => (file!("bash/kafka.sh"), file!("bash/kafka_test.sh")),
+                TriggerKind::Stream => (file!("bash/stream.sh"), file!("bash/sqs_test.sh")),
+                TriggerKind::Schedule => {
+                    (file!("bash/schedule.sh"), file!("bash/schedule_test.sh"))
+                }
             };
             vec![
                 file("bootstrap", file!("bash/bootstrap")).executable(),
@@ -235,50 +237,50 @@ pub(super) const fn test_command(language: Language) -> &'static str {
 }
 
 /// Triggers the function; to be filled. `None`: time does.
-pub(super) const fn send_command(trigger: Trigger) -> Option<&'static str> {
+pub(super) const fn send_command(trigger: TriggerKind) -> Option<&'static str> {
     Some(match trigger {
-        Trigger::Http => "curl 'http://127.0.0.1:18080/%FOLDER%?name=Ada'",
-        Trigger::Sqs => {
+        TriggerKind::Http => "curl 'http://127.0.0.1:18080/%FOLDER%?name=Ada'",
+        TriggerKind::Sqs => {
             "curl http://127.0.0.1:19324/000000000000/%PROJECT%-%FOLDER% --data Action=SendMessage \
              --data-urlencode 'MessageBody={\"name\": \"Grace\"}'"
         }
-        Trigger::Kafka => {
+        TriggerKind::Kafka => {
             "echo '{\"name\": \"Grace\"}' | kafka-console-producer.sh --bootstrap-server \
              127.0.0.1:19092 --topic %PROJECT%-%FOLDER%"
         }
-        Trigger::Stream => "redis-cli -p 16379 XADD %PROJECT%:%FOLDER% '*' name Grace",
-        Trigger::Schedule => return None,
+        TriggerKind::Stream => "redis-cli -p 16379 XADD %PROJECT%:%FOLDER% '*' name Grace",
+        TriggerKind::Schedule => return None,
     })
 }
 
-const fn send_note(trigger: Trigger) -> &'static str {
+const fn send_note(trigger: TriggerKind) -> &'static str {
     match trigger {
-        Trigger::Http => "No server is needed.",
-        Trigger::Sqs => {
+        TriggerKind::Http => "No server is needed.",
+        TriggerKind::Sqs => {
             "`usher up` creates the queues at the SQS whose address `usher.toml` has, such as \
              ElasticMQ; `usher invoke` needs no server."
         }
-        Trigger::Kafka => {
+        TriggerKind::Kafka => {
             "`usher.toml` has the addresses of Kafka, and of an SQS such as ElasticMQ for what \
              failed; any producer will do. `usher invoke` needs no server."
         }
-        Trigger::Stream => {
+        TriggerKind::Stream => {
             "`usher.toml` has the address of Redis (7.0 or later). `usher invoke` needs no server."
         }
-        Trigger::Schedule => {
+        TriggerKind::Schedule => {
             "The schedule fires by itself: every ten seconds here, by `usher.toml`, and every five \
              minutes in the cloud. The command shows it. No server is needed."
         }
     }
 }
 
-const fn cloud_note(trigger: Trigger) -> &'static str {
+const fn cloud_note(trigger: TriggerKind) -> &'static str {
     match trigger {
-        Trigger::Http | Trigger::Sqs | Trigger::Schedule => {
+        TriggerKind::Http | TriggerKind::Sqs | TriggerKind::Schedule => {
             "The template needs nothing that exists before."
         }
-        Trigger::Kafka => "The parameter `KafkaClusterArn` names a cluster of MSK that exists.",
-        Trigger::Stream => {
+        TriggerKind::Kafka => "The parameter `KafkaClusterArn` names a cluster of MSK that exists.",
+        TriggerKind::Stream => {
             "Lambda has no trigger for Redis Streams: there a bridge copies the stream to a queue, \
              and the parameter `%FUNCTION%QueueArn` names that queue."
         }
@@ -316,7 +318,7 @@ mod tests {
     #[test]
     fn no_placeholder_remains() {
         for language in Language::value_variants() {
-            for trigger in Trigger::value_variants() {
+            for trigger in TriggerKind::value_variants() {
                 let kind = Kind {
                     trigger: *trigger,
                     language: *language,
