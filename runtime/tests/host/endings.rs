@@ -74,7 +74,7 @@ async fn closed_input_drains_a_host_with_the_option() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drained_host_writes_every_log_line() {
     let project = project(TEMPLATE);
-    let mut host = serving(&project, &[]).await;
+    let mut host = serving(&project, &["--log", "lambda"]).await;
     let log = || std::fs::read_to_string(project.path().join("log")).unwrap();
     std::fs::write(
         project.path().join("event"),

@@ -47,6 +47,7 @@ async fn a_failed_call_leaves_one_line() {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
     usher
         .args(["up", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"])
+        .args(["--log", "lambda"])
         .current_dir(folder.path());
     let host = KillOnDrop(
         usher

@@ -261,7 +261,7 @@ fn usher_invoke_says_why_a_function_does_not_run() {
         .unwrap();
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(
-        shown.contains("function Script") && shown.contains("not run: runtime ruby3.4"),
+        shown.contains("function Script") && shown.contains("not run: ruby3.4"),
         "{shown}"
     );
 }
