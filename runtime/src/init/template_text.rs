@@ -20,7 +20,9 @@ const LEVELS: usize = 2;
 pub(super) fn insert(text: &str, file: &str, piece: &str) -> Result<String, TextError> {
     let old = read(text, file)?;
     let mut out: Vec<String> = text.lines().map(str::to_owned).collect();
-    for section in piece::of_yaml(piece) {
+    let sections = piece::of_yaml(piece);
+    refuse_taken(&old, &sections, file)?;
+    for section in sections {
         insert_section(&mut out, file, section)?;
     }
     let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -42,6 +44,24 @@ fn read(text: &str, file: &str) -> Result<Node, TextError> {
     tree::checked(parse_yaml(text, &problems), problems)
 }
 
+/// Refuses a resource that exists, with its line in the file as it is.
+fn refuse_taken(old: &Node, sections: &[Section<'_>], file: &str) -> Result<(), TextError> {
+    let Some(resources) = old.entry("Resources") else {
+        return Ok(());
+    };
+    let new = sections.iter().filter(|section| section.key == "Resources");
+    for (key, _) in new.flat_map(|section| &section.entries) {
+        if let Some(taken) = resources.value.entry(key) {
+            return Err(TextError::Taken {
+                file: file.to_owned(),
+                line: taken.line,
+                key: (*key).to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn insert_section(
     lines: &mut Vec<String>,
     file: &str,
@@ -51,16 +71,8 @@ fn insert_section(
     let existing = root.entry(section.key);
     let mut entries = Vec::new();
     for (key, text) in section.entries {
-        match existing.and_then(|existing| existing.value.entry(key)) {
-            Some(taken) if section.key == "Resources" => {
-                return Err(TextError::Taken {
-                    file: file.to_owned(),
-                    line: taken.line,
-                    key: key.to_owned(),
-                });
-            }
-            Some(_) => {}
-            None => entries.push(text),
+        if existing.is_none_or(|existing| existing.value.entry(key).is_none()) {
+            entries.push(text);
         }
     }
     if entries.is_empty() {
