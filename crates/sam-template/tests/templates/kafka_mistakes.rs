@@ -107,15 +107,6 @@ fn mistakes_in_kafka_mappings_are_reported() {
         ),
         (
             event(&format!(
-                "{{{local}, DestinationConfig: {{OnFailure: {{Destination: \
-                 'arn:aws:sqs:us-east-1:1:q'}}}}}}"
-            )),
-            "",
-            12,
-            "[endpoints] sqs = ",
-        ),
-        (
-            event(&format!(
                 "{{{local}, DestinationConfig: {{OnFailure: {{Destination: 'kafka://t'}}}}}}"
             )),
             "",
